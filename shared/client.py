@@ -1,0 +1,274 @@
+"""RagstreamClient: for upstream systems that ask and consumers that read answers.
+
+    async with RagstreamClient("redis://127.0.0.1:6379") as client:
+        answer = await client.ask(Query(question="Which data sets were used?"))
+
+Everything that it does can be done from any language with a Redis client: see the README.
+"""
+
+import asyncio
+import hashlib
+import socket
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from msgspec.structs import replace
+from redis.asyncio import Redis
+
+from shared.errors import InvalidMessage
+from shared.messages import (
+    Answer,
+    Document,
+    Finished,
+    Message,
+    Query,
+    TokenEvent,
+    decode_answer,
+    decode_document,
+    decode_query,
+    decode_token_event,
+    encode_json,
+)
+from shared.redis import connect, ensure_groups, told
+from shared.streams import DATA, Namespace
+
+_UPLOAD_KEPT_S = 86_400
+_POLL_S = 0.1
+_BLOCK_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentState:
+    """How far a document's ingestion is.
+
+    Attributes:
+        state: `received`, `ingested` or `failed`.
+        chunks: chunks in the index.
+        pages: None where the document has none.
+        error_code: a code of shared/errors.py if it failed, else "".
+        error: words for a person if it failed, else "".
+    """
+
+    id: str
+    state: str
+    chunks: int = 0
+    pages: int | None = None
+    title: str = ""
+    error_code: str = ""
+    error: str = ""
+
+
+class RagstreamClient:
+    """Publishes questions and documents, reads answers.
+
+    Args:
+        redis_url: redis://, rediss:// or unix:// URL.
+        password: of the Redis user, where the URL has none.
+        namespace: the deployment's `RAGSTREAM_NAMESPACE`.
+
+    Every method raises RedisUnavailable while Redis is away and RedisRefused where it does not
+    let us in.
+    """
+
+    def __init__(self, redis_url: str, *, password: str = "", namespace: str = "rag") -> None:
+        self._redis: Redis = connect(redis_url, password)
+        self._names = Namespace(namespace)
+
+    async def __aenter__(self) -> Self:
+        """Connections open at the first command."""
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        """Close all connections."""
+        await self._redis.aclose()
+
+    async def publish(self, query: Query) -> str:
+        """Publish a question; its Answer will come on `answers`.
+
+        Args:
+            query: without an id it gets a new one. The same id twice yields one Answer.
+
+        Returns:
+            The query's id.
+
+        Raises:
+            InvalidMessage: a field is out of its bounds.
+        """
+        query = replace(query, id=query.id or uuid.uuid4().hex)
+        payload = _checked(query, decode_query)
+        with told():
+            await self._redis.xadd(self._names.queries, {DATA: payload})
+        return query.id
+
+    async def ask(self, query: Query, *, timeout_s: float = 120.0) -> Answer:
+        """Publish a question and wait for its Answer.
+
+        Raises:
+            InvalidMessage: a field is out of its bounds.
+            TimeoutError: no Answer within `timeout_s`; it will still come on `answers`.
+        """
+        async with aclosing(self.stream(query, timeout_s=timeout_s)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    return event.answer
+        raise TimeoutError  # not reached: a stream ends with Finished or raises
+
+    async def stream(self, query: Query, *, timeout_s: float = 120.0) -> AsyncGenerator[TokenEvent]:
+        """Publish a question and read along.
+
+        Yields:
+            Started and Token while the model writes (if `query.stream`), then Finished. A second
+            Started means that the text begins anew.
+
+        Raises:
+            InvalidMessage: a field is out of its bounds.
+            TimeoutError: no Answer within `timeout_s`; it will still come on `answers`.
+        """
+        async with asyncio.timeout(timeout_s):
+            query_id = await self.publish(query)
+            async with aclosing(self._events(query_id)) as events:
+                async for event in events:
+                    yield event
+
+    async def _events(self, query_id: str) -> AsyncGenerator[TokenEvent]:
+        key, last = self._names.tokens(query_id), b"0"
+        while True:
+            with told():
+                reply = await self._redis.xread({key: last}, block=_BLOCK_MS)
+            for entry_id, fields in _entries(reply):
+                last = entry_id
+                yield (event := decode_token_event(fields[DATA]))
+                if isinstance(event, Finished):
+                    return
+
+    async def answers(self, group: str, *, consumer: str = "") -> AsyncIterator[Answer]:
+        """Subscribe to all answers, from the oldest that is kept.
+
+        Consumers of one group share the answers; an answer is acknowledged when the next one is
+        asked for, so that a consumer that dies gets its last one again.
+
+        Args:
+            group: name of the subscription; every group gets every answer.
+            consumer: this reader's name in the group, stable over restarts. Default: the host's.
+        """
+        stream, consumer = self._names.answers, consumer or socket.gethostname()
+        with told():
+            await ensure_groups(self._redis, [(stream, group)])
+        start = "0"  # first what this consumer was given before and never acknowledged
+        while True:
+            with told():
+                reply = await self._redis.xreadgroup(
+                    group, consumer, {stream: start}, count=16, block=_BLOCK_MS
+                )
+            entries = _entries(reply)
+            if not entries:
+                start = ">"
+            for entry_id, fields in entries:
+                if fields:  # trimmed meanwhile: nothing left to deliver
+                    yield decode_answer(fields[DATA])
+                with told():
+                    await self._redis.xack(stream, group, entry_id)
+
+    async def ingest(
+        self,
+        data: bytes,
+        *,
+        document_id: str,
+        name: str = "",
+        collection: str = "default",
+        title: str = "",
+    ) -> str:
+        """Hand in a document's bytes; `wait_ingested` tells how it went.
+
+        Args:
+            data: the file's bytes.
+            document_id: ingesting the same id again replaces the document.
+            name: file name; its ending helps where the bytes do not tell the type.
+            collection: where questions will find it.
+            title: shown in citations; found in the document if empty.
+
+        Returns:
+            The document's id.
+
+        Raises:
+            InvalidMessage: a field is out of its bounds.
+        """
+        document = Document(
+            id=document_id,
+            collection=collection,
+            name=name,
+            title=title,
+            upload=f"{document_id}:{uuid.uuid4().hex}",
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+        payload = _checked(document, decode_document)
+        record = self._names.document(document_id)
+        with told():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.set(self._names.upload(document.upload or ""), data, ex=_UPLOAD_KEPT_S)
+                pipe.hset(record, mapping={"state": "received", "error_code": "", "error": ""})
+                pipe.xadd(self._names.documents, {DATA: payload})
+                await pipe.execute()
+        return document_id
+
+    async def wait_ingested(
+        self, document_ids: Iterable[str], *, timeout_s: float = 600.0
+    ) -> AsyncIterator[DocumentState]:
+        """Wait for documents, in whatever order they are done.
+
+        Yields:
+            Each document once, `ingested` or `failed`.
+
+        Raises:
+            TimeoutError: some are not done within `timeout_s`.
+        """
+        waiting = list(dict.fromkeys(document_ids))
+        async with asyncio.timeout(timeout_s):
+            while waiting:
+                states = [await self.document(document_id) for document_id in waiting]
+                done = [state for state in states if state.state in {"ingested", "failed"}]
+                for state in done:
+                    waiting.remove(state.id)
+                    yield state
+                if waiting and not done:
+                    await asyncio.sleep(_POLL_S)
+
+    async def document(self, document_id: str) -> DocumentState:
+        """What is known of a document; state `unknown` if nothing is."""
+        with told():
+            fields: dict[Any, Any] = await self._redis.hgetall(self._names.document(document_id))
+        known = {name.decode(): value.decode() for name, value in fields.items()}
+        return DocumentState(
+            id=document_id,
+            state=known.get("state", "unknown"),
+            chunks=int(known.get("chunks", 0)),
+            pages=int(known.get("pages", 0)) or None,
+            title=known.get("title", ""),
+            error_code=known.get("error_code", ""),
+            error=known.get("error", ""),
+        )
+
+
+def _entries(reply: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """Entries of an XREAD of one stream, as RESP2 gives them; none if it timed out."""
+    return reply[0][1] if reply else []
+
+
+def _checked(message: Message, decode: Callable[[bytes], Any]) -> bytes:
+    """Encode a message, held against its bounds: msgspec checks them only when it decodes."""
+    payload = encode_json(message)
+    try:
+        decode(payload)
+    except msgspec.ValidationError as exc:
+        raise InvalidMessage(str(exc)) from exc
+    return payload

@@ -1,0 +1,256 @@
+"""How an entry is handled and committed: the one path on which every stage runs.
+
+Promise: what an entry leads to happens exactly once. `commit` is one script on the server that
+acknowledges the entry and, only if that succeeded, applies its effects; a second worker that
+holds the same entry finds it acknowledged and changes nothing.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+import redis.exceptions as redis_errors
+import structlog
+from redis.asyncio import Redis
+
+from shared.errors import (
+    AttemptsExhausted,
+    Outage,
+    Overloaded,
+    Permanent,
+    RagstreamError,
+    SetupError,
+    Transient,
+)
+from shared.redis import translate
+from shared.streams import Effect, Entry, Namespace, bury
+from shared.telemetry import shorten
+
+log = structlog.get_logger()
+M = TypeVar("M")
+R = TypeVar("R")
+
+# KEYS: the entry's stream, the once key or "", then one key per effect.
+# ARGV: group, entry id, seconds to keep the once key, then per effect: command, n, n arguments.
+# `#!lua` makes Redis refuse the whole script when memory is full, before it has done anything.
+_COMMIT = """#!lua
+if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
+redis.call('XDEL', KEYS[1], ARGV[2])
+if KEYS[2] ~= '' and not redis.call('SET', KEYS[2], ARGV[2], 'NX', 'EX', ARGV[3]) then
+  return 2
+end
+local at = 4
+for number = 3, #KEYS do
+  local last = at + 1 + tonumber(ARGV[at + 1])
+  redis.call(ARGV[at], KEYS[number], unpack(ARGV, at + 2, last))
+  at = last + 1
+end
+return 1
+"""
+
+# Refreshes a claim only while it is still ours: a worker that was frozen must not steal it back.
+_REFRESH = """#!lua
+local held = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)
+if not held[1] or held[1][2] ~= ARGV[2] then return 0 end
+redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Generic[M]):
+    """What one worker does with the entries of one stream.
+
+    Attributes:
+        stream: key it reads.
+        group: consumer group it reads with.
+        decode: entry to message; raises Permanent where the bytes are no such message.
+        handle: message to effects; raises an error of shared/errors.py.
+        fail: effects that tell whoever waits that it failed; the message is None where it
+            could not be decoded.
+        once: key that must not exist yet for the effects to apply, or None.
+    """
+
+    stream: str
+    group: str
+    decode: Callable[[Entry], M]
+    handle: Callable[[Entry, M], Awaitable[Sequence[Effect]]]
+    fail: Callable[[Entry, M | None, RagstreamError], Sequence[Effect]]
+    once: Callable[[Entry, M | None], str | None] = lambda _entry, _message: None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Exponential back-off with full jitter.
+
+    Attributes:
+        max_attempts: tries of one entry in all, deliveries after a crash included.
+        first_s: longest first wait, seconds.
+        most_s: longest wait, seconds.
+    """
+
+    max_attempts: int = 5
+    first_s: float = 0.2
+    most_s: float = 10.0
+
+    def wait_s(self, attempt: int, chance: float) -> float:
+        """Seconds to wait after a failed `attempt` (from 1); `chance` is in 0..1."""
+        return chance * min(self.most_s, self.first_s * 2.0 ** min(attempt - 1, 30))
+
+
+def classify(error: Exception) -> RagstreamError:
+    """The one place that says what an error means for its entry.
+
+    Errors of the tree stay what they are, those of Redis are mapped where Redis is known;
+    anything unforeseen may be a passing fault, so it is tried again, up to the cap.
+    """
+    match error:
+        case RagstreamError():
+            return error
+        case redis_errors.RedisError():
+            return translate(error)
+        case _:
+            return Transient(f"{type(error).__name__}: {error}")
+
+
+class Delivery:
+    """Runs stages over one Redis connection pool.
+
+    Args:
+        redis: client that returns bytes.
+        names: the namespace.
+        consumer: this worker's name in its groups.
+        visibility_timeout_ms: idle time after which others may claim our entries.
+        query_retention_s: seconds a once key is kept.
+        retry: policy for transient errors.
+        clock: seconds since the epoch.
+        chance: random numbers in 0..1 for the jitter.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        names: Namespace,
+        consumer: str,
+        *,
+        visibility_timeout_ms: int = 15_000,
+        query_retention_s: int = 86_400,
+        retry: RetryPolicy | None = None,
+        clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._redis = redis
+        self._names = names
+        self._consumer = consumer
+        self._visibility_s = visibility_timeout_ms / 1000
+        self._retention_s = query_retention_s
+        self._retry = retry or RetryPolicy()
+        self._clock = clock
+        self._chance = chance
+        self._commit = redis.register_script(_COMMIT)
+        self._refresh = redis.register_script(_REFRESH)
+        self.outage: str | None = None
+
+    async def process(self, stage: Stage[M], entry: Entry) -> None:
+        """Handle one entry to its end: committed, or dead-lettered, or left to be claimed."""
+        with structlog.contextvars.bound_contextvars(stream=entry.stream, entry=entry.id):
+            async with self._claim_kept(stage, entry):
+                await self._finish(stage, entry)
+
+    async def with_deliveries(self, stage: Stage[M], entry: Entry) -> Entry:
+        """The entry with the number of times that it was delivered."""
+        rows = await self._redis.xpending_range(entry.stream, stage.group, entry.id, entry.id, 1)
+        return replace(entry, deliveries=int(rows[0]["times_delivered"])) if rows else entry
+
+    async def _finish(self, stage: Stage[M], entry: Entry) -> None:
+        message: M | None = None
+        try:
+            message = stage.decode(entry)
+            effects = await self._attempts(stage, entry, message)
+        except Permanent as error:
+            log.warning("entry failed", code=error.code, reason=shorten(str(error)))
+            effects = [*stage.fail(entry, message, error), self._dead(entry, error)]
+        once = stage.once(entry, message)
+        result = await self._outlast(lambda: self.commit(stage, entry, effects, once))
+        log.debug("entry committed", result=result)
+
+    async def _attempts(self, stage: Stage[M], entry: Entry, message: M) -> Sequence[Effect]:
+        attempt = entry.deliveries
+        while attempt <= self._retry.max_attempts:
+            try:
+                return await self._outlast(lambda: stage.handle(entry, message))
+            except Transient as error:
+                last = error
+                log.warning("attempt failed", attempt=attempt, reason=shorten(str(error)))
+            if attempt < self._retry.max_attempts:
+                await asyncio.sleep(self._wait_s(last, attempt))
+            attempt += 1
+        reason = str(last) if attempt > entry.deliveries else "its worker died each time"
+        raise AttemptsExhausted(f"gave up after {attempt - 1} attempts: {reason}")
+
+    def _wait_s(self, error: Transient, attempt: int) -> float:
+        at_least = error.retry_after_s if isinstance(error, Overloaded) else 0.0
+        return at_least + self._retry.wait_s(attempt, self._chance())
+
+    async def _outlast(self, act: Callable[[], Awaitable[R]]) -> R:
+        """Repeat an act while a server is away: no outage is counted as an attempt."""
+        pauses = 0
+        while True:
+            try:
+                result = await act()
+            except Exception as exc:
+                error = classify(exc)
+                # a server that refuses us has been set up anew under our feet: wait for it too
+                if not isinstance(error, Outage | SetupError):
+                    raise error from exc
+                pauses += 1
+                self.outage = f"{error.code}: {error}"
+                log.warning("paused", outage=shorten(self.outage))
+                await asyncio.sleep(self._retry.wait_s(pauses, self._chance()))
+            else:
+                self.outage = None
+                return result
+
+    async def commit(
+        self, stage: Stage[M], entry: Entry, effects: Sequence[Effect], once: str | None = None
+    ) -> int:
+        """Acknowledge the entry and apply its effects, in one step on the server.
+
+        Returns:
+            1 if applied; 0 if somebody else had finished the entry; 2 if `once` existed, so
+            that the entry was a duplicate and only removed.
+
+        Raises:
+            redis.exceptions.RedisError: nothing was done.
+        """
+        keys = [entry.stream, once or "", *(effect.key for effect in effects)]
+        arguments: list[bytes | str | int | float] = [stage.group, entry.id, self._retention_s]
+        for effect in effects:
+            arguments += [effect.command, len(effect.arguments), *effect.arguments]
+        return int(await self._commit(keys=keys, args=arguments))
+
+    def _dead(self, entry: Entry, error: RagstreamError) -> Effect:
+        now_ms = int(self._clock() * 1000)
+        return bury(self._names, entry, code=error.code, reason=str(error), now_ms=now_ms)
+
+    @asynccontextmanager
+    async def _claim_kept(self, stage: Stage[M], entry: Entry) -> AsyncIterator[None]:
+        beat = asyncio.create_task(self._keep_claim(stage, entry))
+        try:
+            yield
+        finally:
+            beat.cancel()
+            with suppress(asyncio.CancelledError):
+                await beat
+
+    async def _keep_claim(self, stage: Stage[M], entry: Entry) -> None:
+        while True:
+            await asyncio.sleep(self._visibility_s / 3)
+            with suppress(redis_errors.RedisError):  # an outage: the commit will meet it
+                await self._refresh(
+                    keys=[entry.stream], args=[stage.group, self._consumer, entry.id]
+                )

@@ -1,0 +1,151 @@
+"""The one settings loader: environment variables `RAGSTREAM_…`, typed, bounded, none unknown.
+
+Each part has a class of its own. Its fields read `RAGSTREAM_<PART>_<FIELD>`; what all parts
+share reads `RAGSTREAM_<FIELD>`. A part refuses unknown names among its own and the shared
+ones, and leaves those of other parts to them, so that all parts can be given one environment.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from shared.errors import SettingsError
+
+PREFIX = "RAGSTREAM_"
+PARTS = ("INGESTOR", "EMBEDDER", "RETRIEVER", "GENERATOR", "STACK")
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Milliseconds = Annotated[int, Field(ge=100, le=3_600_000)]
+
+
+def _consumer_name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+class Settings(BaseModel):
+    """Base of every part's settings; `prefix` is what the names of its variables begin with."""
+
+    prefix: ClassVar[str] = PREFIX
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class CommonSettings(Settings):
+    """What every worker and every client shares."""
+
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        description="Redis, as redis://, rediss:// or unix:// URL, without its password.",
+        pattern=r"^(rediss?|unix)://",
+    )
+    redis_password: SecretStr = Field(SecretStr(""), description="Password of the Redis user.")
+    triton_url: str = Field(
+        "127.0.0.1:8001", description="Triton's gRPC address, host:port.", pattern=r"^[^/]+:\d+$"
+    )
+    namespace: str = Field(
+        "rag",
+        description="First part of every key. `{rag}` puts all keys into one hash slot.",
+        pattern=r"^(\{[\w.-]{1,64}\}|[\w.-]{1,64})$",
+    )
+    consumer: str = Field(
+        default_factory=_consumer_name,
+        description="This worker's name in its consumer groups; unique. Default: host and process.",
+        min_length=1,
+        max_length=128,
+    )
+    visibility_timeout_ms: Milliseconds = Field(
+        15_000, description="Idle time after which another worker may claim an entry."
+    )
+    max_attempts: int = Field(
+        5, ge=1, le=100, description="Tries of one entry before it is dead-lettered."
+    )
+    query_retention_s: int = Field(
+        86_400, ge=60, description="How long a query id is remembered, so that it is answered once."
+    )
+    answer_retention_s: int = Field(
+        86_400, ge=60, description="How long answers stay on the answers stream."
+    )
+    tokens_retention_s: int = Field(
+        3_600, ge=10, description="How long a query's own token stream stays after its last event."
+    )
+    grace_period_s: int = Field(
+        30, ge=0, le=3_600, description="How long a stopping worker may finish what it holds."
+    )
+    health_host: str = Field("127.0.0.1", description="Address of /livez and /readyz.")
+    health_port: Port = Field(8080, description="Port of /livez and /readyz.")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line written."
+    )
+
+
+class StackSettings(Settings):
+    """The local stack of `ragstream up`."""
+
+    prefix: ClassVar[str] = f"{PREFIX}STACK_"
+
+    data_dir: Path = Field(
+        Path(".ragstream"), description="Folder of the local stack: data, logs, sockets, password."
+    )
+    model_repository: Path = Field(
+        Path(__file__).parents[1] / "model_repository",
+        description="Triton's model repository. Default: the one of this checkout.",
+    )
+    redis_port: Port = Field(0, description="Port of Redis; 0 takes a free one.")
+    triton_port: Port = Field(0, description="Triton's gRPC port; 0 takes a free one.")
+    start_timeout_s: int = Field(
+        120, ge=1, le=3_600, description="How long a part may take until it is ready."
+    )
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
+    """Read one part's settings.
+
+    Args:
+        kind: the part's settings class.
+        environ: variables to read; the process's own if None.
+
+    Raises:
+        SettingsError: a name is unknown, or a value malformed or out of its bounds. The message
+            names the variable and never its value where that is a secret.
+    """
+    environ = os.environ if environ is None else environ
+    given = _of_part(environ, kind.prefix)
+    _refuse_unknown(given, kind)
+    values = {name.removeprefix(kind.prefix).lower(): value for name, value in given.items()}
+    try:
+        return kind.model_validate(values)
+    except ValidationError as exc:
+        raise SettingsError(_explain(exc, kind.prefix)) from exc
+
+
+def _of_part(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The variables that one part must know, those of other parts left out."""
+    others = tuple(f"{PREFIX}{part}_" for part in PARTS) if prefix == PREFIX else ()
+    return {
+        name: value
+        for name, value in environ.items()
+        if name.startswith(prefix) and not name.startswith(others)
+    }
+
+
+def _refuse_unknown(given: Mapping[str, str], kind: type[Settings]) -> None:
+    known = {f"{kind.prefix}{field.upper()}" for field in kind.model_fields}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise SettingsError(
+            f"unknown setting {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+        )
+
+
+def _explain(exc: ValidationError, prefix: str) -> str:
+    faults = exc.errors(include_input=False, include_url=False)
+    return "; ".join(
+        f"{prefix}{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+        for fault in faults
+    )

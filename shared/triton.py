@@ -1,0 +1,237 @@
+"""The one client for Triton: texts to vectors, a prompt to tokens.
+
+Foreign errors are mapped here, at the boundary: unreachable or not ready is an outage, full is
+overloaded, refused is permanent.
+"""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult, aio
+from tritonclient.utils import InferenceServerException
+
+from shared.errors import (
+    InferenceRefused,
+    MissingModel,
+    Overloaded,
+    PromptTooLong,
+    RagstreamError,
+    Transient,
+    TritonUnavailable,
+)
+
+EMBEDDER = "embedder"
+GENERATOR = "generator"
+MOST_TEXTS = 256  # max_batch_size of model_repository/embedder/config.pbtxt
+_INTERACTIVE, _BULK = 1, 2  # its priorities: a question overtakes a document's chunks
+_AWAY = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED")
+_REFUSED = ("INVALID_ARGUMENT", "INTERNAL", "NOT_FOUND", "UNIMPLEMENTED", "OUT_OF_RANGE")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Newly generated text; the last one says why it ended.
+
+    Attributes:
+        text: valid UTF-8, possibly empty.
+        finish_reason: `stop` or `length` on the last piece, else "".
+        prompt_tokens: tokens of the prompt.
+        completion_tokens: tokens generated for this piece.
+    """
+
+    text: str
+    finish_reason: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+def translate(error: InferenceServerException | grpc.aio.AioRpcError) -> RagstreamError:
+    """Map Triton's error to the tree. What is unknown may pass: it is transient."""
+    if isinstance(error, grpc.aio.AioRpcError):
+        status, message = error.code().name, error.details() or ""
+    else:
+        status, message = str(error.status() or ""), str(error.message() or error)
+    if "prompt_too_long" in message:
+        return PromptTooLong(message)
+    if "queue is full" in message or "RESOURCE_EXHAUSTED" in status:
+        return Overloaded(message, retry_after_s=1.0)
+    if any(word in status for word in _AWAY) or "is not ready" in message:
+        return TritonUnavailable(message)
+    if any(word in status for word in _REFUSED):
+        return InferenceRefused(message)
+    return Transient(message)
+
+
+class Triton:
+    """Triton Inference Server over gRPC.
+
+    Args:
+        url: host:port of its gRPC service.
+        timeout_s: longest wait for one inference that does not stream, seconds.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 60.0) -> None:
+        self._client = aio.InferenceServerClient(url)
+        self._url = url
+        self._timeout_s = timeout_s
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._client.close()
+
+    async def require(self, models: Sequence[str]) -> None:
+        """Check that models are served.
+
+        Raises:
+            TritonUnavailable: the server is away or a model still loads.
+            MissingModel: the server is ready and has no such model.
+        """
+        try:
+            for model in models:
+                if not await self._client.is_model_ready(model):
+                    await self._explain_missing(model)
+        except InferenceServerException as exc:
+            raise TritonUnavailable(f"Triton at {self._url}: {exc.message()}") from exc
+
+    async def _explain_missing(self, model: str) -> None:
+        index = await self._client.get_model_repository_index(as_json=True)
+        states = {row["name"]: row.get("state", "") for row in index.get("models", [])}
+        if states.get(model) in {"LOADING", "UNLOADING"} or not await self._live():
+            raise TritonUnavailable(f"model {model} is not ready at {self._url}")
+        raise MissingModel(
+            f"Triton at {self._url} has no model named {model}; it serves: "
+            f"{', '.join(sorted(n for n, s in states.items() if s == 'READY')) or 'none'}. "
+            "Build it with `ragstream models build`."
+        )
+
+    async def _live(self) -> bool:
+        return bool(await self._client.is_server_ready())
+
+    async def embed(
+        self, texts: Sequence[str], *, batch: int = MOST_TEXTS, bulk: bool = False
+    ) -> NDArray[np.float32]:
+        """Vectors of texts.
+
+        Args:
+            texts: n texts, at least one; each cut to the model's longest input.
+            batch: most texts in one request, 1..MOST_TEXTS.
+            bulk: let questions overtake these.
+
+        Returns:
+            FP32 [n, dim], each row of length 1.
+
+        Raises:
+            Outage, Overloaded, InferenceRefused: see `translate`.
+        """
+        priority = _BULK if bulk else _INTERACTIVE
+        parts = [
+            await self._infer_texts(texts[at : at + batch], "embedding", priority)
+            for at in range(0, len(texts), batch)
+        ]
+        return np.concatenate(parts).astype(np.float32, copy=False)
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Length of each text in tokens of the embedder's tokenizer, special ones left out."""
+        parts = [
+            await self._infer_texts(texts[at : at + MOST_TEXTS], "token_count", _BULK)
+            for at in range(0, len(texts), MOST_TEXTS)
+        ]
+        return [int(count) for part in parts for count in part.reshape(-1)]
+
+    async def _infer_texts(
+        self, texts: Sequence[str], output: str, priority: int
+    ) -> NDArray[np.generic]:
+        try:
+            result = await self._client.infer(
+                EMBEDDER,
+                [_bytes_input("text", [len(texts), 1], texts)],
+                outputs=[InferRequestedOutput(output)],
+                priority=priority,
+                client_timeout=self._timeout_s,
+            )
+        except InferenceServerException as exc:
+            raise translate(exc) from exc
+        found: NDArray[np.generic] | None = result.as_numpy(output)
+        if found is None or len(found) != len(texts):
+            raise Transient(f"Triton returned no {output} for {len(texts)} texts")
+        return found
+
+    async def generate(
+        self, prompt: str, *, max_tokens: int, temperature: float = 0.0
+    ) -> AsyncIterator[Piece]:
+        """Stream a model's continuation of a prompt.
+
+        Args:
+            prompt: text as the model reads it, chat template applied.
+            max_tokens: most tokens to generate, above 0.
+            temperature: 0 for greedy.
+
+        Yields:
+            Pieces in order. Closing the iterator early cancels the request in Triton.
+
+        Raises:
+            PromptTooLong, Outage, Overloaded, InferenceRefused: see `translate`.
+        """
+        sampling = {"max_tokens": max_tokens, "temperature": temperature}
+        responses = self._client.stream_infer(_requests(prompt, sampling))
+        try:
+            async for result, error in responses:
+                if error is not None:
+                    raise translate(error)
+                if (piece := _piece(result)) is not None:
+                    yield piece
+        except (InferenceServerException, grpc.aio.AioRpcError) as exc:
+            raise translate(exc) from exc
+        finally:
+            responses.cancel()
+
+
+async def _requests(prompt: str, sampling: dict[str, float]) -> AsyncIterator[dict[str, object]]:
+    """The one request of a stream, with the tensors of Triton's vLLM backend."""
+    flags = ("stream", "exclude_input_in_output", "return_finish_reason")
+    counts = ("return_num_input_tokens", "return_num_output_tokens")
+    inputs = [
+        _bytes_input("text_input", [1], [prompt]),
+        _bytes_input("sampling_parameters", [1], [json.dumps(sampling)]),
+        *(_true_input(name) for name in (*flags, *counts)),
+    ]
+    yield {"model_name": GENERATOR, "inputs": inputs}
+
+
+def _bytes_input(name: str, shape: Sequence[int], texts: Sequence[str]) -> InferInput:
+    tensor = InferInput(name, list(shape), "BYTES")
+    encoded = np.array([text.encode() for text in texts], dtype=np.object_)
+    tensor.set_data_from_numpy(encoded.reshape(shape))
+    return tensor
+
+
+def _true_input(name: str) -> InferInput:
+    tensor = InferInput(name, [1], "BOOL")
+    tensor.set_data_from_numpy(np.array([True]))
+    return tensor
+
+
+def _piece(result: InferResult) -> Piece | None:
+    """Read one response; None where it is only the mark of the stream's end."""
+    text = result.as_numpy("text_output")
+    if text is None or not len(text):
+        return None
+    reason = _first(result, "finish_reason", b"")
+    return Piece(
+        text=bytes(text[0]).decode("utf-8", "replace"),
+        # the vLLM backend writes "None" while it goes on
+        finish_reason="" if reason in (b"", b"None") else bytes(reason).decode(),
+        prompt_tokens=int(_first(result, "num_input_tokens", 0)),
+        completion_tokens=int(_first(result, "num_output_tokens", 0)),
+    )
+
+
+def _first(result: InferResult, name: str, default: Any) -> Any:
+    """First element of an output tensor that a model may leave out."""
+    found = result.as_numpy(name)
+    return found[0] if found is not None and len(found) else default

@@ -1,0 +1,188 @@
+"""A worker process: its stages subscribed through FastStream, with health, until SIGTERM."""
+
+import logging
+import random
+import time
+from asyncio import sleep
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+from faststream import AckPolicy
+from faststream.asgi import AsgiFastStream
+from faststream.redis import RedisBroker, StreamSub
+from redis.asyncio import Redis
+
+from shared import health
+from shared.answers import Endings
+from shared.delivery import Delivery, RetryPolicy, Stage
+from shared.errors import Outage
+from shared.redis import check, ensure_groups, url_from
+from shared.settings import CommonSettings, load
+from shared.streams import Entry, Namespace, Retention
+from shared.telemetry import configure
+from shared.triton import Triton
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What every worker has in hand.
+
+    Attributes:
+        settings: what all workers share.
+        redis: client that returns bytes.
+        triton: client of the models.
+        names: keys of the namespace.
+        endings: effects that end a query or a document's ingestion.
+    """
+
+    settings: CommonSettings
+    redis: Redis
+    triton: Triton
+    names: Namespace
+    endings: Endings
+
+
+@asynccontextmanager
+async def worker(part: str) -> AsyncIterator[Worker]:
+    """Read the shared settings, set up logging, open the connections, close them at the end."""
+    settings = load(CommonSettings)
+    configure(part, settings.log_level)
+    names = Namespace(settings.namespace)
+    retention = Retention(
+        query_s=settings.query_retention_s,
+        answer_s=settings.answer_retention_s,
+        tokens_s=settings.tokens_retention_s,
+    )
+    redis, triton = Redis.from_url(url_from(settings)), Triton(settings.triton_url)
+    try:
+        yield Worker(settings, redis, triton, names, Endings(names, retention, time.time))
+    finally:
+        await redis.aclose()
+        await triton.close()
+
+
+async def wait_until(passes: Callable[[], Awaitable[Any]]) -> None:
+    """Run a start-up check until no server that it needs is away; other errors pass."""
+    policy, tries = RetryPolicy(), 0
+    while True:
+        try:
+            await passes()
+        except Outage as outage:
+            tries += 1
+            log.warning("waiting", code=outage.code, reason=str(outage))
+            await sleep(policy.wait_s(tries, random.random()))  # noqa: S311 - jitter, no secret
+        else:
+            return
+
+
+async def serve(
+    own: Worker,
+    stages: Sequence[Stage[Any]],
+    *,
+    concurrency: int,
+    search: bool = False,
+    models: Sequence[str] = (),
+) -> None:
+    """Serve stages until the process is told to stop.
+
+    Args:
+        own: the worker's connections.
+        stages: what to do with which stream.
+        concurrency: entries of one stream in hand at once, above 0.
+        search: the worker needs Redis's search commands.
+        models: the worker needs these models in Triton.
+
+    Raises:
+        SetupError: Redis or Triton answers and is not as the worker needs it.
+    """
+    settings, redis = own.settings, own.redis
+    check_models = partial(own.triton.require, models)
+    await wait_until(partial(check, redis, search=search))
+    await wait_until(check_models)
+    delivery = Delivery(
+        redis,
+        Namespace(settings.namespace),
+        settings.consumer,
+        visibility_timeout_ms=settings.visibility_timeout_ms,
+        query_retention_s=settings.query_retention_s,
+        retry=RetryPolicy(max_attempts=settings.max_attempts),
+    )
+    await ensure_groups(redis, [(stage.stream, stage.group) for stage in stages])
+    broker = _broker(settings)
+    for stage in stages:
+        _subscribe(broker, delivery, stage, settings, concurrency)
+    app = AsgiFastStream(
+        broker,
+        logger=logging.getLogger("faststream"),
+        asgi_routes=health.routes(delivery, [redis.ping, check_models]),
+    )
+    log.info("serving", streams=[stage.stream for stage in stages], consumer=settings.consumer)
+    await app.run(
+        run_extra_options={
+            "host": settings.health_host,
+            "port": str(settings.health_port),
+            "access_log": "false",
+            "log_config": None,
+        }
+    )
+
+
+def _broker(settings: CommonSettings) -> RedisBroker:
+    return RedisBroker(
+        url_from(settings),
+        parser=_keep_raw,
+        decoder=_to_entry,
+        apply_types=False,
+        logger=logging.getLogger("faststream"),
+        log_level=logging.DEBUG,
+        graceful_timeout=settings.grace_period_s,
+    )
+
+
+def _subscribe(
+    broker: RedisBroker,
+    delivery: Delivery,
+    stage: Stage[Any],
+    settings: CommonSettings,
+    concurrency: int,
+) -> None:
+    """Subscribe twice: for new entries, and for those that a dead consumer left behind."""
+
+    async def on_new(entry: Entry) -> None:
+        await delivery.process(stage, entry)
+
+    async def on_claimed(entry: Entry) -> None:
+        await delivery.process(stage, await delivery.with_deliveries(stage, entry))
+
+    visible_ms = settings.visibility_timeout_ms
+    sub = partial(
+        StreamSub,
+        stage.stream,
+        group=stage.group,
+        consumer=settings.consumer,
+        max_records=concurrency,
+    )
+    new = sub(polling_interval=1_000)
+    claimed = sub(polling_interval=max(50, visible_ms // 4), min_idle_time=visible_ms)
+    for source, handler in ((new, on_new), (claimed, on_claimed)):
+        broker.subscriber(
+            stream=source, max_workers=concurrency, ack_policy=AckPolicy.MANUAL, no_reply=True
+        )(handler)
+
+
+async def _keep_raw(raw: Any, parse: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Keep FastStream from reading the fields: they may be no text, and decoding is a stage's."""
+    message = await parse({**raw, "data": {}})
+    message.raw_message = raw
+    return message
+
+
+async def _to_entry(message: Any) -> Entry:
+    raw = message.raw_message
+    return Entry(stream=raw["channel"], id=raw["message_ids"][0].decode(), fields=raw["data"])

@@ -1,0 +1,33 @@
+"""Fixtures that every test may ask for: a real Redis, and names that nobody else uses."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from shared.redis import connect
+from tests.redis_server import RedisAddress, running_redis
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisAddress]:
+    """One real Redis with its search module for the whole run."""
+    folder: Path = tmp_path_factory.mktemp("redis")
+    with running_redis(folder, password="of the tests") as address:  # noqa: S106 - a server of its own
+        yield address
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace of the test's own."""
+    return f"test-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def redis(redis_server: RedisAddress) -> AsyncIterator[Redis]:
+    """A client of that Redis."""
+    client = connect(redis_server.url, redis_server.password)
+    yield client
+    await client.aclose()

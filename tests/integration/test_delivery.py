@@ -1,0 +1,229 @@
+"""The one commit path, against a real Redis: exactly once, whatever happens around it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from shared.delivery import Delivery, RetryPolicy, Stage
+from shared.errors import InvalidQuery, RagstreamError, RedisUnavailable, Transient
+from shared.messages import Token, decode_dead_letter, decode_token_event
+from shared.redis import ensure_groups
+from shared.streams import DATA, Effect, Entry, Namespace, decoded, publish
+
+GROUP = "stage"
+Handle = Callable[[Entry, Token], Awaitable[Sequence[Effect]]]
+
+
+@pytest.fixture
+def names(namespace: str) -> Namespace:
+    return Namespace(namespace)
+
+
+@pytest.fixture
+def stage(names: Namespace) -> Stage[Token]:
+    """A stage that copies what it reads from `in` to `out`."""
+
+    async def copy(_entry: Entry, message: Token) -> list[Effect]:
+        return [publish(names.key("out"), message, edge=True)]
+
+    return make_stage(names, copy)
+
+
+def make_stage(names: Namespace, handle: Handle) -> Stage[Token]:
+    def fail(_entry: Entry, message: Token | None, error: RagstreamError) -> list[Effect]:
+        told = Token(text=f"{message.text if message else '?'}: {error.code}")
+        return [publish(names.key("failed"), told, edge=True)]
+
+    return Stage(names.key("in"), GROUP, decoded(_decode), handle, fail)
+
+
+def _decode(data: bytes) -> Token:
+    event = decode_token_event(data)
+    assert isinstance(event, Token)
+    return event
+
+
+def worker(redis: Any, names: Namespace, consumer: str = "a") -> Delivery:
+    retry = RetryPolicy(max_attempts=3, first_s=0.001, most_s=0.002)
+    return Delivery(redis, names, consumer, visibility_timeout_ms=300, retry=retry)
+
+
+async def put(redis: Any, names: Namespace, data: bytes = b'{"type":"token","text":"x"}') -> None:
+    await redis.xadd(names.key("in"), {DATA: data})
+
+
+async def take(redis: Any, names: Namespace, consumer: str = "a") -> Entry:
+    await ensure_groups(redis, [(names.key("in"), GROUP)])
+    reply = await redis.xreadgroup(GROUP, consumer, {names.key("in"): ">"}, count=1)
+    entry_id, fields = reply[0][1][0]
+    return Entry(names.key("in"), entry_id.decode(), fields)
+
+
+async def texts(redis: Any, key: str) -> list[str]:
+    return [_decode(fields[DATA]).text for _, fields in await redis.xrange(key)]
+
+
+async def left(redis: Any, names: Namespace) -> tuple[int, int]:
+    """Entries and pending entries of the stage's stream."""
+    pending = await redis.xpending(names.key("in"), GROUP)
+    return await redis.xlen(names.key("in")), pending["pending"]
+
+
+async def test_an_entry_is_moved_on_and_gone(
+    redis: Any, names: Namespace, stage: Stage[Token]
+) -> None:
+    """Streams would grow with every question ever asked."""
+    await put(redis, names)
+    await worker(redis, names).process(stage, await take(redis, names))
+    assert await texts(redis, names.key("out")) == ["x"]
+    assert await left(redis, names) == (0, 0)
+
+
+async def test_two_workers_with_the_same_entry_publish_once(
+    redis: Any, names: Namespace, stage: Stage[Token]
+) -> None:
+    """A frozen worker that wakes up would answer a question a second time."""
+    await put(redis, names)
+    entry = await take(redis, names)
+    await asyncio.gather(
+        *(worker(redis, names, name).process(stage, entry) for name in ("a", "b", "c"))
+    )
+    assert await texts(redis, names.key("out")) == ["x"]
+
+
+async def test_a_once_key_drops_a_second_entry(
+    redis: Any, names: Namespace, stage: Stage[Token]
+) -> None:
+    """Publishing the same question twice would give two answers."""
+    delivery = worker(redis, names)
+    results = []
+    for _ in range(2):
+        await put(redis, names)
+        entry = await take(redis, names)
+        effects = await stage.handle(entry, Token(text="x"))
+        results.append(await delivery.commit(stage, entry, effects, names.seen("q")))
+    assert results == [1, 2]
+    assert await texts(redis, names.key("out")) == ["x"]
+    assert await left(redis, names) == (0, 0)
+
+
+async def test_a_commit_without_memory_changes_nothing(
+    redis: Any, names: Namespace, stage: Stage[Token]
+) -> None:
+    """A full Redis would acknowledge an entry and lose what it led to."""
+    await put(redis, names)
+    entry = await take(redis, names)
+    await redis.config_set("maxmemory", "1mb")
+    try:
+        effects = await stage.handle(entry, Token(text="x"))
+        with pytest.raises(Exception, match=r"OOM|maxmemory"):
+            await worker(redis, names).commit(stage, entry, effects)
+    finally:
+        await redis.config_set("maxmemory", "0")
+    assert await left(redis, names) == (1, 1)
+
+
+async def test_undecodable_bytes_are_kept(
+    redis: Any, names: Namespace, stage: Stage[Token]
+) -> None:
+    """Nobody could find out what an upstream system had sent."""
+    await put(redis, names, b"\xff no message")
+    await worker(redis, names).process(stage, await take(redis, names))
+    [(_, fields)] = await redis.xrange(names.dead)
+    letter = decode_dead_letter(fields[DATA])
+    assert letter.fields == {"__data__": b"\xff no message"}
+    assert letter.code == "undecodable"
+    assert await texts(redis, names.key("failed")) == ["?: undecodable"]
+    assert await left(redis, names) == (0, 0)
+
+
+async def test_a_permanent_error_is_not_tried_again(redis: Any, names: Namespace) -> None:
+    """An empty question would be asked five times."""
+    calls = []
+
+    async def refuse(_entry: Entry, _message: Token) -> list[Effect]:
+        calls.append(1)
+        raise InvalidQuery("empty")
+
+    await put(redis, names)
+    await worker(redis, names).process(make_stage(names, refuse), await take(redis, names))
+    assert len(calls) == 1
+    assert await texts(redis, names.key("failed")) == ["x: invalid_query"]
+
+
+async def test_a_transient_error_is_tried_up_to_the_cap(redis: Any, names: Namespace) -> None:
+    """A passing fault would fail a question, or a lasting one be tried for ever."""
+    calls = []
+
+    async def stumble(_entry: Entry, _message: Token) -> list[Effect]:
+        calls.append(1)
+        raise Transient("again")
+
+    await put(redis, names)
+    await worker(redis, names).process(make_stage(names, stumble), await take(redis, names))
+    assert len(calls) == 3
+    assert await texts(redis, names.key("failed")) == ["x: attempts_exhausted"]
+
+
+async def test_an_outage_uses_up_no_attempt(redis: Any, names: Namespace) -> None:
+    """An hour without Triton would dead-letter every question in hand."""
+    calls = []
+
+    async def away_then_back(_entry: Entry, message: Token) -> list[Effect]:
+        calls.append(1)
+        if len(calls) < 10:
+            raise RedisUnavailable("away")
+        return [publish(names.key("out"), message, edge=True)]
+
+    await put(redis, names)
+    delivery = worker(redis, names)
+    await delivery.process(make_stage(names, away_then_back), await take(redis, names))
+    assert await texts(redis, names.key("out")) == ["x"]
+    assert delivery.outage is None
+
+
+async def test_an_entry_that_kills_its_workers_is_given_up(
+    redis: Any, names: Namespace, stage: Stage[Token]
+) -> None:
+    """A document that crashes its reader would crash one worker after the other, for ever."""
+    await put(redis, names)
+    entry = await take(redis, names)
+    for _ in range(4):
+        await redis.xclaim(names.key("in"), GROUP, "a", 0, [entry.id])
+    delivery = worker(redis, names)
+    counted = await delivery.with_deliveries(stage, entry)
+    assert counted.deliveries == 5
+    await delivery.process(stage, counted)
+    assert await texts(redis, names.key("failed")) == ["x: attempts_exhausted"]
+    assert await texts(redis, names.key("out")) == []
+
+
+async def test_a_busy_worker_keeps_its_claim_and_steals_none(redis: Any, names: Namespace) -> None:
+    """A long generation would be started again by another worker every few seconds."""
+    slow = asyncio.Event()
+
+    async def wait(_entry: Entry, message: Token) -> list[Effect]:
+        await slow.wait()
+        return [publish(names.key("out"), message, edge=True)]
+
+    await put(redis, names)
+    entry = await take(redis, names)
+    working = asyncio.create_task(worker(redis, names).process(make_stage(names, wait), entry))
+    idle = [await _idle_ms(redis, names, entry) for _ in range(20)]
+    assert max(idle) < 300  # three beats in a visibility time-out of 300 ms
+    await redis.xclaim(names.key("in"), GROUP, "b", 0, [entry.id])
+    for _ in range(5):
+        await _idle_ms(redis, names, entry)
+    [row] = await redis.xpending_range(names.key("in"), GROUP, "-", "+", 1)
+    assert row["consumer"] == b"b"
+    slow.set()
+    await working
+
+
+async def _idle_ms(redis: Any, names: Namespace, entry: Entry) -> int:
+    """How long the entry was idle, read 50 ms after the last look."""
+    await redis.blpop([names.key("never")], timeout=0.05)
+    [row] = await redis.xpending_range(names.key("in"), GROUP, entry.id, entry.id, 1)
+    return int(row["time_since_delivered"])
