@@ -1,0 +1,45 @@
+"""What the embedder does: questions and chunks to vectors, through Triton."""
+
+from shared.answers import Endings
+from shared.messages import Embed, Index, Query, Retrieve
+from shared.streams import Effect, Entry, Namespace, publish
+from shared.timing import Stopwatch
+from shared.triton import EMBEDDER, Triton
+
+
+async def embed_query(
+    entry: Entry, query: Query, *, triton: Triton, names: Namespace, endings: Endings
+) -> list[Effect]:
+    """Turn a question into its vector and hand it to the retriever."""
+    watch = Stopwatch(entry)
+    if (expired := endings.expire(query, entry.published_ms)) is not None:
+        return expired
+    vectors = await triton.embed([query.question])
+    message = Retrieve(
+        query=query,
+        embedding=vectors[0].astype("<f4").tobytes(),
+        accepted_ms=entry.published_ms,
+        timings_ms={"embedder": watch.read()},
+        models={"embedder": EMBEDDER},
+    )
+    return [publish(names.retrieve, message)]
+
+
+async def embed_chunks(
+    _entry: Entry, message: Embed, *, triton: Triton, names: Namespace, batch_texts: int
+) -> list[Effect]:
+    """Turn a document's chunks into vectors and hand them to the retriever."""
+    texts = [chunk.text for chunk in message.chunks]
+    vectors = await triton.embed(texts, batch=batch_texts, bulk=True)
+    indexed = Index(
+        document_id=message.document_id,
+        collection=message.collection,
+        name=message.name,
+        title=message.title,
+        sha256=message.sha256,
+        pages=message.pages,
+        chunks=message.chunks,
+        embeddings=vectors.astype("<f4").tobytes(),
+        model=EMBEDDER,
+    )
+    return [publish(names.index, indexed)]

@@ -1,0 +1,21 @@
+"""Settings of the embedder, `RAGSTREAM_EMBEDDER_…`."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.settings import PREFIX, Settings
+
+
+class EmbedderSettings(Settings):
+    """How the embedder takes questions in and how much it sends to Triton at once."""
+
+    prefix: ClassVar[str] = f"{PREFIX}EMBEDDER_"
+
+    concurrency: int = Field(16, ge=1, le=1_000, description="Entries in hand at once per stream.")
+    max_question_chars: int = Field(
+        4_000, ge=1, le=1_000_000, description="Longest question accepted, in characters."
+    )
+    batch_texts: int = Field(
+        32, ge=1, le=256, description="Most chunks of a document sent to Triton in one request."
+    )

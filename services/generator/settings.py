@@ -1,0 +1,41 @@
+"""Settings of the generator, `RAGSTREAM_GENERATOR_…`."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from shared.settings import PREFIX, Settings
+
+OnUnsupported = Literal["extract", "abstain", "flag"]
+ChatTemplate = Literal["chatml", "none"]
+
+
+class GeneratorSettings(Settings):
+    """How prompts are built and what may leave as an answer."""
+
+    prefix: ClassVar[str] = f"{PREFIX}GENERATOR_"
+
+    concurrency: int = Field(4, ge=1, le=1_000, description="Questions in hand at once.")
+    prompt_tokens: int = Field(
+        1_500,
+        ge=100,
+        le=1_000_000,
+        description="Most tokens of passages in a prompt, counted by the embedder's tokenizer.",
+    )
+    answer_tokens: int = Field(
+        256, ge=1, le=4_096, description="Longest answer, if the question names no max_tokens."
+    )
+    chat_template: ChatTemplate = Field(
+        "chatml", description="How the prompt is wrapped for the model: `chatml` or `none`."
+    )
+    on_unsupported: OnUnsupported = Field(
+        "extract",
+        description="When a sentence has no support in the passages: `extract` quotes the best "
+        "supporting sentences, `abstain` says I don't know, `flag` lets the text pass as it is.",
+    )
+    support_threshold: float = Field(
+        0.7, ge=0, le=1, description="Similarity from which a passage supports a sentence."
+    )
+    evidence_threshold: float = Field(
+        0.3, ge=0, le=1, description="Similarity to the question from which a sentence is quoted."
+    )

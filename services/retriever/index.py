@@ -1,0 +1,147 @@
+"""The index in Redis: searched in one round trip, written through the commit path."""
+
+from collections.abc import Mapping, Sequence
+
+import redis.exceptions as redis_errors
+from msgspec.structs import replace
+from redis.asyncio import Redis
+
+from services.retriever import search
+from services.retriever.fusion import fuse
+from shared.errors import Permanent, UnknownCollection, UnknownDocument
+from shared.messages import Hit, Index, Query
+from shared.streams import Effect, Namespace
+
+_FP32_BYTES = 4
+
+
+async def find(
+    redis: Redis, names: Namespace, query: Query, vector: bytes, *, top_k: int, limit: int
+) -> tuple[Hit, ...]:
+    """The best passages for a question, dense and BM25 fused.
+
+    Args:
+        redis: client that returns bytes.
+        names: the namespace.
+        query: the question and its scope.
+        vector: FP32 little-endian [dim].
+        top_k: passages to return.
+        limit: hits of each of the two searches, at least top_k to be of use.
+
+    Raises:
+        UnknownCollection: nothing was ever ingested into it.
+        UnknownDocument: a document of the scope is not in the collection.
+    """
+    scope = (names, query.collection, query.document_ids)
+    commands = [search.dense(*scope, vector, limit)]
+    if (by_words := search.lexical(*scope, query.question, limit)) is not None:
+        commands.append(by_words)
+    async with redis.pipeline(transaction=False) as pipe:
+        pipe.hexists(names.collections, query.collection)
+        for document_id in query.document_ids:
+            pipe.hget(names.document(document_id), "collection")
+        for command in commands:
+            pipe.execute_command(*command)
+        known, *rest = await pipe.execute(raise_on_error=False)
+    owners, replies = rest[: len(query.document_ids)], rest[len(query.document_ids) :]
+    _raise_first([known, *owners])
+    _check_scope(query, bool(known), owners)
+    _raise_first(replies)
+    return _fused([search.read_hits(names, reply) for reply in replies], top_k)
+
+
+def _raise_first(replies: Sequence[object]) -> None:
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+
+
+def _check_scope(query: Query, known: bool, owners: Sequence[bytes | None]) -> None:  # noqa: FBT001 - a reply
+    if not known:
+        raise UnknownCollection(f"no document was ever ingested into collection {query.collection}")
+    for document_id, owner in zip(query.document_ids, owners, strict=True):
+        if owner is None or owner.decode() != query.collection:
+            raise UnknownDocument(f"no document {document_id} in collection {query.collection}")
+
+
+def _fused(rankings: Sequence[Mapping[str, Hit]], top_k: int) -> tuple[Hit, ...]:
+    hits = {chunk_id: hit for ranking in rankings for chunk_id, hit in ranking.items()}
+    scores = fuse([list(ranking) for ranking in rankings])
+    return tuple(replace(hits[found], score=scores[found]) for found in list(scores)[:top_k])
+
+
+async def ensure(redis: Redis, names: Namespace, dim: int) -> None:
+    """Create the index if it is missing.
+
+    Raises:
+        Permanent: it exists for vectors of another length: another embedder filled it.
+    """
+    try:
+        await redis.execute_command(*search.create_index(names, dim))
+    except redis_errors.ResponseError as exc:
+        if "already exists" not in str(exc).lower():
+            raise
+        if (found := await _dimension(redis, names)) != dim:
+            raise Permanent(
+                f"the index holds vectors of {found} dimensions, this document's have {dim}: "
+                "it was filled by another embedder; use another namespace for this one"
+            ) from exc
+
+
+async def _dimension(redis: Redis, names: Namespace) -> int | None:
+    """Dimensions of the index's vectors, from FT.INFO (RESP2: names and values in turn)."""
+    info = await redis.execute_command("FT.INFO", names.search_index)
+    attributes = dict(zip(info[::2], info[1::2], strict=False))[b"attributes"]
+    for attribute in attributes:
+        if b"dim" in attribute:
+            return int(attribute[attribute.index(b"dim") + 1])
+    return None
+
+
+def write(names: Namespace, message: Index, old_chunks: int) -> list[Effect]:
+    """Effects that swap a document's chunks for new ones.
+
+    Args:
+        names: the namespace.
+        message: the chunks and their vectors, FP32 [n, dim].
+        old_chunks: how many chunks the document had before.
+    """
+    chunks = message.chunks
+    size = len(message.embeddings) // len(chunks)
+    effects = [
+        Effect("DEL", names.chunk(message.document_id, number))
+        for number in range(max(old_chunks, len(chunks)))
+    ]
+    for number in range(len(chunks)):
+        vector = message.embeddings[number * size : (number + 1) * size]
+        effects.append(_write_chunk(names, message, number, vector))
+    return [*effects, _write_document(names, message), _known(names, message)]
+
+
+def dimension(message: Index) -> int:
+    """Length of the message's vectors."""
+    return len(message.embeddings) // len(message.chunks) // _FP32_BYTES
+
+
+def _write_chunk(names: Namespace, message: Index, number: int, vector: bytes) -> Effect:
+    chunk = message.chunks[number]
+    page = () if chunk.page is None else ("page", chunk.page)
+    fields = (
+        "collection", message.collection, "document_id", message.document_id,
+        "title", message.title, "section", chunk.section, "text", chunk.text,
+        "tokens", chunk.tokens, "embedding", vector, *page,
+    )  # fmt: skip
+    return Effect("HSET", names.chunk(message.document_id, number), fields)
+
+
+def _write_document(names: Namespace, message: Index) -> Effect:
+    fields = (
+        "state", "ingested", "collection", message.collection, "name", message.name,
+        "title", message.title, "sha256", message.sha256, "chunks", len(message.chunks),
+        "pages", message.pages or 0, "model", message.model, "error_code", "", "error", "",
+    )  # fmt: skip
+    return Effect("HSET", names.document(message.document_id), fields)
+
+
+def _known(names: Namespace, message: Index) -> Effect:
+    return Effect("HSET", names.collections, (message.collection, 1))

@@ -1,0 +1,116 @@
+"""The index's schema and searches as FT.* commands, and their replies. Pure.
+
+The user's words never reach the query language unescaped: names of collections and documents
+travel as PARAMS, the question as the bare words that a regular expression finds in it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from shared.messages import Hit
+from shared.streams import Argument, Namespace
+
+FIELDS = ("document_id", "title", "page", "section", "text", "tokens")
+_WORD = re.compile(r"\w+")
+_DISTANCE = "distance"
+# Words that stand in nearly every passage or ask rather than say: left out of the BM25 query.
+_STOPWORDS = frozenset(
+    _WORD.findall(
+        "a an and are as at be but by did do does for how if in into is it no not of on or such "
+        "that the their then there these they this to was what when where which who why will with"
+    )
+)
+MOST_WORDS = 64
+
+
+def create_index(names: Namespace, dim: int) -> list[Argument]:
+    """FT.CREATE for chunks with FP32 vectors [dim], cosine distance."""
+    head = ("FT.CREATE", names.search_index, "ON", "HASH", "PREFIX", 1, names.chunk_prefix)
+    tags = ("collection", "TAG", "CASESENSITIVE", "document_id", "TAG", "CASESENSITIVE")
+    vector = ("TYPE", "FLOAT32", "DIM", dim, "DISTANCE_METRIC", "COSINE")
+    return [
+        *head, "SCHEMA", *tags, "text", "TEXT",
+        "embedding", "VECTOR", "HNSW", len(vector), *vector,
+    ]  # fmt: skip
+
+
+def dense(
+    names: Namespace, collection: str, document_ids: Sequence[str], vector: bytes, limit: int
+) -> list[Argument]:
+    """Nearest neighbours of a vector; exact where the scope is a few documents."""
+    scope, params = _scope(collection, document_ids)
+    exact = " HYBRID_POLICY ADHOC_BF" if document_ids else ""
+    query = f"({scope})=>[KNN $limit @embedding $vector{exact} AS {_DISTANCE}]"
+    params = {**params, "vector": vector, "limit": limit}
+    return [
+        "FT.SEARCH", names.search_index, query, *_returning(_DISTANCE, *FIELDS),
+        "SORTBY", _DISTANCE, "LIMIT", 0, limit, *_parameters(params),
+    ]  # fmt: skip
+
+
+def lexical(
+    names: Namespace, collection: str, document_ids: Sequence[str], question: str, limit: int
+) -> list[Argument] | None:
+    """BM25 over the question's words, any of them; None if it has no word to look for."""
+    words = keywords(question)
+    if not words:
+        return None
+    scope, params = _scope(collection, document_ids)
+    query = f"({scope}) @text:({'|'.join(words)})"
+    return [
+        "FT.SEARCH", names.search_index, query, *_returning(*FIELDS),
+        "SCORER", "BM25STD", "LIMIT", 0, limit, *_parameters(params),
+    ]  # fmt: skip
+
+
+def keywords(question: str) -> list[str]:
+    """The question's words that say something, lower case, each once, at most MOST_WORDS."""
+    words = (word.lower() for word in _WORD.findall(question))
+    return [w for w in dict.fromkeys(words) if w not in _STOPWORDS][:MOST_WORDS]
+
+
+def _scope(collection: str, document_ids: Sequence[str]) -> tuple[str, dict[str, Argument]]:
+    params: dict[str, Argument] = {"collection": collection}
+    scope = "@collection:{$collection}"
+    if document_ids:
+        params |= {f"d{number}": found for number, found in enumerate(document_ids)}
+        wanted = "|".join(f"$d{number}" for number in range(len(document_ids)))
+        scope += f" @document_id:{{{wanted}}}"
+    return scope, params
+
+
+def _returning(*fields: str) -> list[Argument]:
+    return ["RETURN", len(fields), *fields]
+
+
+def _parameters(params: Mapping[str, Argument]) -> list[Argument]:
+    flat: list[Argument] = [part for item in params.items() for part in item]
+    return ["PARAMS", len(flat), *flat, "DIALECT", 2]
+
+
+def read_hits(names: Namespace, reply: Sequence[object]) -> dict[str, Hit]:
+    """Hits of an FT.SEARCH reply (RESP2: total, then key and fields in turn), best first.
+
+    Returns:
+        By chunk id, in order, with a score of 0: the fusion gives them theirs.
+    """
+    hits = {}
+    for key, fields in zip(reply[1::2], reply[2::2], strict=True):
+        if isinstance(key, bytes) and isinstance(fields, list):
+            chunk_id = key.decode().removeprefix(names.chunk_prefix)
+            hits[chunk_id] = _hit(chunk_id, dict(zip(fields[::2], fields[1::2], strict=True)))
+    return hits
+
+
+def _hit(chunk_id: str, fields: Mapping[bytes, bytes]) -> Hit:
+    text = {name.decode(): value.decode() for name, value in fields.items()}
+    return Hit(
+        chunk_id=chunk_id,
+        document_id=text.get("document_id", ""),
+        title=text.get("title", ""),
+        page=int(text["page"]) if text.get("page") else None,
+        section=text.get("section", ""),
+        text=text.get("text", ""),
+        tokens=int(text.get("tokens", 0)),
+        score=0.0,
+    )
