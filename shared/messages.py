@@ -5,6 +5,7 @@ Rules by which these may grow: unknown fields are ignored, a new field has a def
 a tag never changes. tests/contract holds golden bytes of each version.
 """
 
+from bisect import bisect_right
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -82,7 +83,7 @@ class Document(Message, frozen=True, kw_only=True):
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
-    """A retrieved passage. `page` counts from 1, None where there are no pages."""
+    """A retrieved passage; fields as in Chunk. `score` is of the fusion, above 0."""
 
     chunk_id: str
     document_id: str
@@ -92,15 +93,29 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     tokens: int = 0
     score: float
+    page_turns: tuple[int, ...] = ()
+
+    def page_at(self, offset: int) -> int | None:
+        """Page on which the character at this offset of the text stands."""
+        return None if self.page is None else self.page + bisect_right(self.page_turns, offset)
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of a document, `tokens` long by the embedder's tokenizer."""
+    """A piece of a document.
+
+    Attributes:
+        text: whole sentences, as cleaned by the ingestor.
+        page: on which it begins, from 1; None where the document has no pages.
+        section: headings above it, from the outermost in, joined by " > ".
+        tokens: its length by the embedder's tokenizer.
+        page_turns: offsets in `text` at which a next page begins.
+    """
 
     text: str
     page: int | None = None
     section: str = ""
     tokens: int
+    page_turns: tuple[int, ...] = ()
 
 
 class Retrieve(Message, frozen=True, kw_only=True):

@@ -21,7 +21,9 @@ from shared.settings import CommonSettings
 log = structlog.get_logger()
 
 # FT.* replies and stream replies change their shape under RESP3, redis-py's default.
-_PROTOCOL = 2
+# A reply may take long where a big commit is on its way; redis-py's default of 5 s is as long as
+# our own blocking reads.
+_OPTIONS = "protocol=2&socket_timeout=30&socket_connect_timeout=5"
 
 
 # In order: redis-py's AuthenticationError is a ConnectionError too.
@@ -72,7 +74,7 @@ def full_url(url: str, password: str = "") -> str:
     user = parts.username or ""
     secret = password or unquote(parts.password or "")
     login = f"{user}:{quote(secret, safe='')}@" if user or secret else ""
-    query = "&".join(filter(None, [parts.query, f"protocol={_PROTOCOL}"]))
+    query = "&".join(filter(None, [parts.query, _OPTIONS]))
     return urlunsplit(parts._replace(netloc=login + host, query=query))
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from services.generator.evidence import Sentence
 from shared.messages import Citation, Hit
 
 _MARKER = re.compile(r"\s*\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
@@ -24,14 +25,15 @@ def with_markers(text: str, numbers: Sequence[int]) -> str:
     return without_markers(text) + "".join(f" [{number}]" for number in numbers)
 
 
-def cite(number: int, hit: Hit, quote: str) -> Citation:
-    """Resolve a marker to document, page, section and quote."""
+def cite(sentence: Sentence, hits: Sequence[Hit]) -> Citation:
+    """Say where a quoted sentence of the passages stands."""
+    hit = hits[sentence.number - 1]
     return Citation(
-        marker=number,
+        marker=sentence.number,
         document_id=hit.document_id,
         title=hit.title,
-        page=hit.page,
+        page=sentence.page,
         section=hit.section,
         chunk_id=hit.chunk_id,
-        quote=quote,
+        quote=sentence.text,
     )

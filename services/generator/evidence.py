@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from shared.sentences import split
 
 from shared.messages import Evidence, Hit
+from shared.sentences import split
 
 Vectors = NDArray[np.float32]
 
@@ -24,10 +24,17 @@ _FACT = re.compile(r"https?://\S+|\d+(?:[.,]\d+)*")
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of a passage; `number` is the passage's place in the prompt, from 1."""
+    """A sentence of a passage.
+
+    Attributes:
+        text: verbatim.
+        number: the passage's place in the prompt, from 1.
+        page: on which it begins, None where there are no pages.
+    """
 
     text: str
     number: int
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +56,12 @@ def sentences(hits: Sequence[Hit]) -> list[Sentence]:
     """The passages' sentences in order, each once; those too short to say anything left out."""
     found: dict[str, Sentence] = {}
     for number, hit in enumerate(hits, start=1):
+        offset = 0
         for text in split(hit.text):
+            offset = hit.text.index(text, offset)
             if len(text.split()) >= _FEWEST_WORDS:
-                found.setdefault(text, Sentence(text, number))
+                found.setdefault(text, Sentence(text, number, hit.page_at(offset)))
+            offset += len(text)
     return list(found.values())
 
 
@@ -101,6 +111,6 @@ def _evidence(sentence: Sentence, hits: Sequence[Hit], score: float) -> Evidence
         sentence=sentence.text,
         document_id=hit.document_id,
         chunk_id=hit.chunk_id,
-        page=hit.page,
+        page=sentence.page,
         score=round(score, 4),
     )

@@ -102,7 +102,7 @@ def _own_words(
         nearest = passages[support.best]
         named = [number for number in markers(sentence) if number == nearest.number]
         text.append(with_markers(sentence, named or [nearest.number]))
-        citations[nearest.text] = cite(nearest.number, hits[nearest.number - 1], nearest.text)
+        citations[nearest.text] = cite(nearest, hits)
     mean = sum(support.score for support in checked) / len(checked)
     return Verdict("answered", " ".join(text), tuple(citations.values()), round(mean, 4))
 
@@ -121,7 +121,7 @@ def _quotes(
     return Verdict(
         "answered",
         " ".join(f"“{found.text}” [{found.number}]" for found in chosen),
-        tuple(cite(found.number, hits[found.number - 1], found.text) for found in chosen),
+        tuple(cite(found, hits) for found in chosen),
         support=1.0,
         extracted=True,
     )

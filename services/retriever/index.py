@@ -125,7 +125,8 @@ def dimension(message: Index) -> int:
 
 def _write_chunk(names: Namespace, message: Index, number: int, vector: bytes) -> Effect:
     chunk = message.chunks[number]
-    page = () if chunk.page is None else ("page", chunk.page)
+    turns = " ".join(map(str, chunk.page_turns))
+    page = () if chunk.page is None else ("page", chunk.page, "page_turns", turns)
     fields = (
         "collection", message.collection, "document_id", message.document_id,
         "title", message.title, "section", chunk.section, "text", chunk.text,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from shared.messages import Hit
 from shared.streams import Argument, Namespace
 
-FIELDS = ("document_id", "title", "page", "section", "text", "tokens")
+FIELDS = ("document_id", "title", "page", "page_turns", "section", "text", "tokens")
 _WORD = re.compile(r"\w+")
 _DISTANCE = "distance"
 # Words that stand in nearly every passage or ask rather than say: left out of the BM25 query.
@@ -113,4 +113,5 @@ def _hit(chunk_id: str, fields: Mapping[bytes, bytes]) -> Hit:
         text=text.get("text", ""),
         tokens=int(text.get("tokens", 0)),
         score=0.0,
+        page_turns=tuple(map(int, text.get("page_turns", "").split())),
     )

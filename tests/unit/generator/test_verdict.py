@@ -15,7 +15,7 @@ HITS = [
     Hit(chunk_id="a:0", document_id="a", title="A", page=2, text="Oaks are tall trees.", score=1.0),
     Hit(chunk_id="b:3", document_id="b", text="We used 120 plots in 2019.", score=0.5),
 ]
-PASSAGES = [Sentence("Oaks are tall trees.", 1), Sentence("We used 120 plots in 2019.", 2)]
+PASSAGES = [Sentence("Oaks are tall trees.", 1, 2), Sentence("We used 120 plots in 2019.", 2)]
 RULES = verdict.Rules(support_threshold=0.7, evidence_threshold=0.3)
 
 
@@ -110,3 +110,14 @@ def test_evidence_is_ranked_by_score() -> None:
     """A reader would see the weakest sentence first."""
     found = evidence.as_evidence(PASSAGES, HITS, np.array([0.2, 0.8], np.float32))
     assert [(one.document_id, one.score) for one in found] == [("b", 0.8), ("a", 0.2)]
+
+
+def test_each_sentence_has_the_page_on_which_it_begins() -> None:
+    """A citation of a passage that runs over a page's end would name the page before."""
+    text = (
+        "The first page ends here. The second page begins. Then two pages of figures. "
+        "All done, the end."
+    )
+    turns = (text.index("The second"), text.index("All"), text.index("All"))
+    hit = Hit(chunk_id="a:0", document_id="a", text=text, page=4, page_turns=turns, score=1.0)
+    assert [one.page for one in evidence.sentences([hit])] == [4, 5, 5, 7]

@@ -1,0 +1,15 @@
+#!/bin/sh
+# The tour: start the stack, ingest three documents, ask one question, stop the stack.
+# Run it with `make demo`, or with ragstream on the PATH.
+set -eu
+cd "$(dirname "$0")/.."
+export RAGSTREAM_STACK_DATA_DIR="${RAGSTREAM_STACK_DATA_DIR:-.ragstream/demo}"
+question="Why must samples of different size be made comparable before species are counted?"
+
+trap 'ragstream down' EXIT
+ragstream up --detach
+ragstream ingest examples/documents --collection demo --wait
+answer=$(ragstream ask "$question" --collection demo)
+trap - EXIT
+ragstream down
+printf '\n%s\n' "$answer"

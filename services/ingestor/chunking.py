@@ -1,0 +1,163 @@
+"""Sentences to chunks that fit the embedding model.
+
+Two pure steps, for the tokens are counted by Triton, once for a whole document:
+`units` -> the caller counts the tokens of every unit's text -> `assemble`.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import accumulate, groupby
+
+from services.ingestor.text import Block, Chunk, Source, Unit
+from shared.sentences import split
+
+Counted = tuple[Unit, int]
+
+
+def chunk(
+    source: Source,
+    count_tokens: Callable[[Sequence[str]], Sequence[int]],
+    max_tokens: int = 200,
+    overlap_tokens: int = 40,
+) -> list[Chunk]:
+    """Cut a document into chunks, with a counter that answers at once.
+
+    Args:
+        source: what a reader gave.
+        count_tokens: gives the tokens of each text; called once, with every unit's text.
+        max_tokens: of a chunk, above 0.
+        overlap_tokens: that a chunk repeats of the one before it at most, 0 for none.
+    """
+    found = units(source)
+    counts = count_tokens([unit.text for unit in found])
+    return assemble(found, counts, max_tokens, overlap_tokens)
+
+
+def units(source: Source) -> list[Unit]:
+    """Cut a document into sentences, and its tables and listings into lines.
+
+    Entries of the list of literature are left out: they name every subject and explain none.
+    """
+    found: list[Unit] = []
+    for paragraph in _paragraphs(source.blocks):
+        found.extend(_units(paragraph))
+    return found
+
+
+def assemble(
+    units: Sequence[Unit], counts: Sequence[int], max_tokens: int = 200, overlap_tokens: int = 40
+) -> list[Chunk]:
+    """Put sentences together to chunks of at most `max_tokens`, each within one section.
+
+    Args:
+        units: see `units`.
+        counts: tokens of each unit, as many as units; those of a chunk add up.
+        max_tokens: of a chunk, above 0. A longer unit is cut at word borders, and its count is
+            shared out by length: leave some room below the model's own limit.
+        overlap_tokens: that a chunk repeats of the one before it at most, as whole units; below
+            `max_tokens`.
+
+    Returns:
+        In reading order. Every unit is in a chunk, and nothing else is.
+    """
+    if not 0 <= overlap_tokens < max_tokens:
+        raise ValueError(f"overlap of {overlap_tokens} tokens does not fit into {max_tokens}")
+    chunks: list[Chunk] = []
+    counted = zip(units, counts, strict=True)
+    for _, group in groupby(counted, key=lambda item: item[0].section):
+        pieces = [piece for item in group for piece in _fitting(item, max_tokens)]
+        chunks.extend(_packed(pieces, max_tokens, overlap_tokens))
+    return chunks
+
+
+def _packed(pieces: Sequence[Counted], limit: int, overlap: int) -> Iterator[Chunk]:
+    """Fill one chunk after the other with the pieces of a section."""
+    held: list[Counted] = []
+    for piece in pieces:
+        if held and _total(held) + piece[1] > limit:
+            yield _chunk(held)
+            held = _tail(held, min(overlap, limit - piece[1]))
+        held.append(piece)
+    if held:
+        yield _chunk(held)
+
+
+def _tail(held: Sequence[Counted], limit: int) -> list[Counted]:
+    """Take the last pieces of a chunk that have at most `limit` tokens, but never all of it."""
+    sums = accumulate(count for _, count in reversed(held[1:]))
+    taken = sum(1 for total in sums if total <= limit)
+    return list(held[len(held) - taken :])
+
+
+def _chunk(held: Sequence[Counted]) -> Chunk:
+    """Make a chunk of at least one piece."""
+    first = held[0][0]
+    text, page, turns = first.text, first.page, list[int]()
+    for unit, _ in held[1:]:
+        text += "\n" if unit.opens else " "
+        if page is not None and unit.page is not None and unit.page > page:
+            turns += [len(text)] * (unit.page - page)
+            page = unit.page
+        text += unit.text
+    return Chunk(
+        text=text,
+        page=first.page,
+        page_turns=tuple(turns),
+        section=first.section,
+        tokens=_total(held),
+    )
+
+
+def _total(held: Sequence[Counted]) -> int:
+    """Add up the tokens."""
+    return sum(count for _, count in held)
+
+
+def _fitting(item: Counted, limit: int) -> Iterator[Counted]:
+    """Cut a unit that is too long for any chunk, at word borders where there are any."""
+    unit, count = item
+    if count <= limit:
+        yield item
+        return
+    longest, text, opens = max(1, len(unit.text) * limit // count), unit.text, unit.opens
+    while text:
+        head = _head(text, longest)
+        share = min(limit, math.ceil(count * len(head) / len(unit.text)))
+        yield replace(unit, text=head, opens=opens), share
+        text, opens = text[len(head) :].lstrip(), False
+
+
+def _head(text: str, longest: int) -> str:
+    """Take whole words from the beginning of `text`, at most `longest` characters."""
+    if len(text) <= longest:
+        return text
+    border = max(text.rfind(" ", 0, longest + 1), text.rfind("\n", 0, longest + 1))
+    return text[:border].rstrip() if border > 0 else text[:longest]
+
+
+def _paragraphs(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+    """Gather every block with those that go on with it."""
+    held: list[Block] = []
+    for block in blocks:
+        if held and not block.continues:
+            yield held
+            held = []
+        if block.kind != "reference":
+            held.append(block)
+    if held:
+        yield held
+
+
+def _units(paragraph: Sequence[Block]) -> Iterator[Unit]:
+    """Cut a paragraph, which may go over several pages, into units."""
+    text = " ".join(block.text for block in paragraph)
+    ends = list(accumulate(len(block.text) + 1 for block in paragraph))
+    as_lines = paragraph[0].kind in ("table", "code")
+    at = 0
+    for number, sentence in enumerate(text.splitlines() if as_lines else split(text)):
+        at = text.index(sentence, at)
+        home = next(block for block, end in zip(paragraph, ends, strict=True) if at < end)
+        opens = as_lines or number == 0
+        yield Unit(text=sentence, page=home.page, section=home.section, opens=opens)
+        at += len(sentence)

@@ -1,0 +1,51 @@
+"""Single characters: what typesetting put in, and what readers and models expect.
+
+Unicode's NFKC would do more and too much: it turns x² into x2 and ½ into 1/2, which changes what a
+formula says. So only the characters listed here are touched.
+"""
+
+import re
+import unicodedata
+
+LIGATURES = {
+    "ﬀ": "ff",
+    "ﬁ": "fi",
+    "ﬂ": "fl",
+    "ﬃ": "ffi",
+    "ﬄ": "ffl",
+    "ﬅ": "st",
+    "ﬆ": "st",
+}
+SPACES = "\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
+# Zero-width marks say where a line may break, which is nothing to search for.
+INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+_TABLE = str.maketrans(
+    LIGATURES
+    | dict.fromkeys(SPACES, " ")
+    | dict.fromkeys(INVISIBLE, "")
+    | {"\u2010": "-", "\u2011": "-"}
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_RUN = re.compile(r"\s+")
+_BLANK = re.compile(r"[^\S\n]+")
+
+
+def plain(text: str) -> str:
+    """Resolve ligatures, odd spaces, soft hyphens and control characters; compose accents."""
+    return unicodedata.normalize("NFC", _CONTROL.sub("", text.translate(_TABLE)))
+
+
+def one_line(text: str) -> str:
+    """Clean `text` and make every run of whitespace one space."""
+    return _RUN.sub(" ", plain(text)).strip()
+
+
+def many_lines(text: str) -> str:
+    """Clean `text` and keep its lines, as a table or a listing needs; empty ones go."""
+    lines = (_BLANK.sub(" ", line).rstrip() for line in plain(text).splitlines())
+    return "\n".join(line for line in lines if line.strip())
+
+
+def has_words(text: str) -> bool:
+    """Whether there is a letter or a digit in any script."""
+    return any(character.isalnum() for character in text)

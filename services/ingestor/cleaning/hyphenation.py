@@ -1,0 +1,74 @@
+"""Words that a line's end has cut, made whole again.
+
+A hyphen at a line's end is the typesetter's ("identifica-" + "tion") or the author's ("long-" +
+"term"). The document itself usually knows: it has the word elsewhere, in the middle of a line.
+"""
+
+import re
+from collections.abc import Iterable
+
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+_CUT = re.compile(r"([^\W\d_]+)-$")
+_REST = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+# "short- and long-term": the hyphen hangs, and what follows is a word of its own.
+_HANGING = frozenset(("and", "or", "to", "und", "oder", "et", "ou", "y", "e", "o"))
+# Below this a part is too often a syllable that happens to be a word ("in-" + "formation").
+_LETTERS = 4
+
+
+def vocabulary(lines: Iterable[str]) -> frozenset[str]:
+    """Collect the words, lower case, that stand whole within lines.
+
+    Args:
+        lines: all of a document's; the words at a line's end and start may be halves, so only
+            those away from a cut are taken.
+    """
+    known: set[str] = set()
+    after_cut = False
+    for line in lines:
+        words = [word.lower() for word in _WORD.findall(line)]
+        cut = line.endswith("-")
+        known.update(words[after_cut : len(words) - cut])
+        after_cut = cut
+    return frozenset(known)
+
+
+def join(above: str, below: str, known: frozenset[str]) -> str:
+    """Put the line `below` after the text `above`, with the right thing between them.
+
+    Args:
+        above: text so far, may be empty.
+        below: the next line.
+        known: see `vocabulary`.
+    """
+    if not above:
+        return below
+    if above.endswith(("\u2013", "/")) and not above[-2:-1].isspace():
+        return above + below  # a range or a path: "1990-" + "1995" with an en dash
+    cut = _CUT.search(above)
+    rest = _REST.match(below)
+    if cut and rest:
+        return above[: cut.start(1)] + _whole(cut[1], rest[0], known) + below[rest.end() :]
+    if above.endswith("-") and below[:1].isalnum() and not above[-2:-1].isspace():
+        return above + below  # "COVID-" + "19"
+    return f"{above} {below}"
+
+
+def _whole(first: str, rest: str, known: frozenset[str]) -> str:
+    """Decide what the halves `first` and `rest` make together."""
+    if rest.lower() in _HANGING:
+        return f"{first}- {rest}"
+    if not rest[0].islower():
+        # Small capitals and shouted headings are cut like any word; names keep their hyphen.
+        return first + rest if first.isupper() and rest.isupper() else f"{first}-{rest}"
+    return first + rest if _is_one_word(first.lower(), rest.lower(), known) else f"{first}-{rest}"
+
+
+def _is_one_word(first: str, rest: str, known: frozenset[str]) -> bool:
+    """Whether the hyphen between the halves is the typesetter's."""
+    if first + rest in known:
+        return True
+    if f"{first}-{rest}" in known:
+        return False
+    both_words = first in known and rest in known
+    return not (both_words and len(first) >= _LETTERS and len(rest) >= _LETTERS)

@@ -1,0 +1,45 @@
+"""Documents of every kind that ragstream reads, each through its own module."""
+
+from collections.abc import Callable
+
+from services.ingestor.reading import html, jats, markdown, pdf, text
+from services.ingestor.reading.detect import Format, detect
+from services.ingestor.text import Source
+from shared.errors import DamagedDocument, EmptyDocument, UnreadableDocument
+
+_READERS: dict[Format, Callable[[str, bytes], Source]] = {
+    "pdf": pdf.read,
+    "html": html.read,
+    "markdown": markdown.read,
+    "text": text.read,
+    "jats": jats.read,
+}
+
+
+def read(name: str, data: bytes) -> Source:
+    """Read a document of any supported kind.
+
+    Safe to call from any thread; PDFs are opened one at a time, see `pdf`.
+
+    Args:
+        name: the file's name; used in messages, for the title where there is no other, and to
+            tell Markdown from plain text.
+        data: the whole file.
+
+    Raises:
+        EmptyDocument: 0 bytes.
+        UnsupportedType: no reader knows the kind.
+        EncryptedDocument: it wants a password.
+        DamagedDocument: it is broken.
+        NoText: there is nothing to read in it.
+    """
+    if not data:
+        raise EmptyDocument(f"{name}: the file is empty (0 bytes); was it fully written?")
+    try:
+        return _READERS[detect(name, data)](name, data)
+    except (UnreadableDocument, MemoryError):
+        raise  # the second is the machine's trouble, not the document's
+    except Exception as exc:
+        # Parsers fail on hostile bytes in ways that nobody has listed. No try can mend the bytes,
+        # so the worker must not take it for its own failure.
+        raise DamagedDocument(f"{name}: cannot be read ({type(exc).__name__}: {exc})") from exc

@@ -1,0 +1,116 @@
+"""What kind of document some bytes are: by their content first, then by their name."""
+
+import re
+from pathlib import PurePath
+from typing import Literal
+
+from services.ingestor.reading.decoding import has_mark
+from shared.errors import DamagedDocument, UnsupportedType
+
+Format = Literal["pdf", "html", "markdown", "text", "jats"]
+
+SUPPORTED = "PDF, HTML, Markdown, plain text and JATS XML"
+_HEAD = 4096
+_PDF = re.compile(rb"%PDF-\d")
+_HTML_ROOT = re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
+_HTML = re.compile(rb"<!doctype\s+html|<(?:html|head|body)[\s>]", re.IGNORECASE)
+_XML = re.compile(rb"\s*<(?:\?xml|!doctype\s+article|article[\s>])", re.IGNORECASE)
+_OFFICE = {
+    b"word/": "a Word document",
+    b"xl/": "an Excel workbook",
+    b"ppt/": "a PowerPoint presentation",
+    b"application/epub": "an EPUB book",
+    b"application/vnd.oasis": "an OpenDocument file",
+}
+_SIGNATURES = {
+    b"PK\x03\x04": "a zip archive",
+    b"PK\x05\x06": "an empty zip archive",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"II*\x00": "a TIFF picture",
+    b"MM\x00*": "a TIFF picture",
+    b"RIFF": "a sound, film or WebP file",
+    b"MZ": "a Windows program",
+    b"\x7fELF": "a Linux program",
+    b"\x1f\x8b": "a gzip archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"Rar!": "a RAR archive",
+    b"\xd0\xcf\x11\xe0": "an old Office document (doc, xls or ppt)",
+    b"%!PS": "a PostScript file",
+    b"{\\rtf": "an RTF document",
+    b"AT&TFORM": "a DjVu document",
+    b"SQLite format 3": "an SQLite database",
+}
+_MARKDOWN = frozenset((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"))
+_HTML_NAMES = frozenset((".html", ".htm", ".xhtml"))
+_XML_NAMES = frozenset((".xml", ".nxml", ".jats"))
+
+
+def detect(name: str, data: bytes) -> Format:
+    """Tell which reader reads a document.
+
+    Args:
+        name: the file's name; its extension decides where the bytes are plain text.
+        data: at least one byte.
+
+    Raises:
+        UnsupportedType: no reader knows the kind.
+        DamagedDocument: the name says PDF, the bytes do not.
+    """
+    head, ending = data[:_HEAD], PurePath(name).suffix.lower()
+    if _PDF.search(head[:1024]):
+        return "pdf"
+    other = _foreign(data)
+    if other:
+        raise UnsupportedType(f"{name}: this is {other}; ragstream reads {SUPPORTED}")
+    if _is_binary(data):
+        return _refuse_binary(name, ending)
+    marked = head.replace(b"\0", b"")  # UTF-16's markup shows without its zero bytes
+    if _XML.match(marked.lstrip(b"\xef\xbb\xbf\xfe\xff")) and not _HTML_ROOT.search(marked):
+        return "jats"
+    if _HTML.search(marked):
+        return "html"
+    return _by_name(name, ending)
+
+
+def _by_name(name: str, ending: str) -> Format:
+    """Tell the format of text that shows none of its own."""
+    if ending == ".pdf":
+        raise DamagedDocument(f"{name}: named as a PDF, but it is text without a PDF's beginning")
+    if ending in _HTML_NAMES:
+        return "html"
+    if ending in _XML_NAMES:
+        return "jats"
+    return "markdown" if ending in _MARKDOWN else "text"
+
+
+def _foreign(data: bytes) -> str | None:
+    """Name a known kind of file that nobody reads."""
+    for signature, kind in _SIGNATURES.items():
+        if data.startswith(signature) and _is_certain(signature, data):
+            if signature == b"PK\x03\x04":
+                return next((k for part, k in _OFFICE.items() if part in data), kind)
+            return kind
+    return None
+
+
+def _is_certain(signature: bytes, data: bytes) -> bool:
+    """Whether a signature of mere letters is none: "MZ" and "RIFF" may begin a text."""
+    return not signature.isalnum() or _is_binary(data)
+
+
+def _is_binary(data: bytes) -> bool:
+    """Whether bytes are no text: zero bytes without a mark that explains them."""
+    return b"\0" in data[: 4 * _HEAD] and not has_mark(data)
+
+
+def _refuse_binary(name: str, ending: str) -> Format:
+    """Say what is wrong with bytes that nothing is known of."""
+    if ending == ".pdf":
+        raise DamagedDocument(
+            f"{name}: named as a PDF, but its beginning is missing; download or export it again"
+        )
+    raise UnsupportedType(f"{name}: binary data of an unknown kind; ragstream reads {SUPPORTED}")

@@ -1,0 +1,182 @@
+"""JATS XML, the format in which publishers and PubMed Central keep articles."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from lxml import etree
+from lxml.etree import _Element
+
+from services.ingestor.cleaning.characters import has_words, one_line
+from services.ingestor.cleaning.headings import Sections
+from services.ingestor.text import Block, Kind, Source
+from shared.errors import DamagedDocument, NoText, UnsupportedType
+
+# Inline marks that stand beside the text, not in it.
+_SKIPPED = frozenset(
+    (
+        *("ref-list", "fn-group", "object-id", "label", "graphic", "media", "tex-math"),
+        *("permissions", "supplementary-material", "processing-meta"),
+    )
+)
+_PARAGRAPHS = frozenset(("p", "disp-quote", "verse-line", "attrib", "def", "term", "title-text"))
+_BLOCKS_WITHIN = frozenset(
+    (
+        "list",
+        "table-wrap",
+        "fig",
+        "fig-group",
+        "disp-formula",
+        "boxed-text",
+        "disp-quote",
+        "def-list",
+        "code",
+        "preformat",
+    )
+)
+
+
+def read(name: str, data: bytes) -> Source:
+    """Read an article; its list of references is left out.
+
+    Args:
+        name: the file's name; the title where the article tells none.
+        data: the whole file.
+
+    Raises:
+        DamagedDocument: it is no well-formed XML.
+        UnsupportedType: it is XML of another kind.
+        NoText: the article holds no words, only metadata.
+    """
+    article = _article(name, data)
+    blocks = list(_abstracts(article))
+    for part in ("body", "back"):
+        for element in article.iterfind(part):
+            blocks.extend(_parts(element, Sections(), 1))
+    if not blocks:
+        raise NoText(f"{name}: the article holds neither abstract nor body, only metadata")
+    title = article.find("front//article-title")
+    told = "" if title is None else one_line(_inline(title))
+    return Source(title=told or PurePath(name).stem or name, blocks=blocks)
+
+
+def _article(name: str, data: bytes) -> _Element:
+    """Parse without network, entities from outside or DTDs, and find the article."""
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        huge_tree=False,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as exc:
+        raise DamagedDocument(
+            f"{name}: the XML is broken or cut short ({exc}); download or export it again"
+        ) from exc
+    for element in root.iter():
+        if isinstance(element.tag, str):
+            element.tag = etree.QName(element).localname  # wrappers put JATS into a namespace
+    article = root if root.tag == "article" else next(root.iter("article"), None)
+    if article is None or not (
+        article.find("front") is not None or article.find("body") is not None
+    ):
+        raise UnsupportedType(
+            f"{name}: this is XML with the root <{root.tag}>; of XML ragstream reads JATS articles"
+        )
+    return article
+
+
+def _abstracts(article: _Element) -> Iterator[Block]:
+    """Give the abstracts, each under its title."""
+    for abstract in article.iterfind("front//abstract"):
+        sections = Sections()
+        title = abstract.find("title")
+        sections.enter(1, "Abstract" if title is None else one_line(_inline(title)) or "Abstract")
+        yield from _parts(abstract, sections, 2)
+
+
+def _parts(element: _Element, sections: Sections, level: int) -> Iterator[Block]:
+    """Go through an element's children, in their order.
+
+    Args:
+        element: a body, section, box or list.
+        sections: where it stands.
+        level: of the titles of sections right within it.
+    """
+    for child in element:
+        tag = child.tag
+        if not isinstance(tag, str) or tag in _SKIPPED or tag in ("title", "sec-meta"):
+            continue
+        if tag in ("sec", "app", "ack", "notes", "glossary"):
+            yield from _section(child, sections, level)
+        elif tag in ("table-wrap", "fig"):
+            yield from _float(child, sections)
+        elif tag in ("code", "preformat"):
+            yield from _block("".join(_texts(child)), sections, "code")
+        elif tag in _PARAGRAPHS:
+            yield from _paragraph(child, sections, level)
+        else:
+            yield from _parts(child, sections, level)
+
+
+def _section(element: _Element, sections: Sections, level: int) -> Iterator[Block]:
+    """Go through a section below its title."""
+    title, label = element.find("title"), element.find("label")
+    named = "Acknowledgements" if element.tag == "ack" else ""
+    text = one_line(_inline(title)) if title is not None else named
+    number = one_line(_inline(label)) if label is not None else ""
+    inner = Sections([*sections.path])
+    inner.enter(level, f"{number} {text}".strip())
+    yield from _parts(element, inner, level + 1)
+
+
+def _paragraph(element: _Element, sections: Sections, level: int) -> Iterator[Block]:
+    """Give a paragraph, and after it the lists, tables and figures that stand within it."""
+    inner = [child for child in element if child.tag in _BLOCKS_WITHIN]
+    floats = [child for child in inner if child.tag != "disp-formula"]
+    yield from _block(_inline(element), sections)
+    for child in floats:
+        holder = etree.Element("holder")
+        holder.append(child)  # moves it: its text has been read without it
+        yield from _parts(holder, sections, level)
+
+
+def _float(element: _Element, sections: Sections) -> Iterator[Block]:
+    """Give a table's or figure's label and caption, and a table's rows."""
+    heads = [element.find("label"), element.find("caption")]
+    text = " ".join(one_line(_spaced(head)) for head in heads if head is not None)
+    yield from _block(text, sections, "caption")
+    rows = ([one_line(_spaced(cell)) for cell in row] for row in element.iter("tr"))
+    lines = [" | ".join(cells) for cells in rows if any(cells)]
+    if lines:
+        yield Block(text="\n".join(lines), section=str(sections), kind="table")
+
+
+def _block(text: str, sections: Sections, kind: Kind = "paragraph") -> Iterator[Block]:
+    """Give a block, unless it would be empty."""
+    if has_words(text):
+        yield Block(text=one_line(text), section=str(sections), kind=kind)
+
+
+def _inline(element: _Element) -> str:
+    """Give a paragraph's own text, without what stands within it as a block."""
+    return "".join(_texts(element))
+
+
+def _texts(element: _Element) -> Iterator[str]:
+    """Go through an element's text and its inline children's."""
+    yield element.text or ""
+    for child in element:
+        skipped = child.tag in _SKIPPED or child.tag in (_BLOCKS_WITHIN - {"disp-formula"})
+        if isinstance(child.tag, str) and not skipped:
+            yield from _texts(child)
+        elif skipped:
+            yield " "
+        yield child.tail or ""
+
+
+def _spaced(element: _Element) -> str:
+    """Give all of an element's text, with a space where one child ends and the next begins."""
+    return " ".join(map(str, element.itertext()))

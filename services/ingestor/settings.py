@@ -1,0 +1,30 @@
+"""Settings of the ingestor, `RAGSTREAM_INGESTOR_…`."""
+
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from shared.settings import PREFIX, Settings
+
+
+class IngestorSettings(Settings):
+    """What the ingestor accepts and how it cuts documents into chunks."""
+
+    prefix: ClassVar[str] = f"{PREFIX}INGESTOR_"
+
+    concurrency: int = Field(2, ge=1, le=100, description="Documents in hand at once.")
+    max_document_bytes: int = Field(
+        100 * 2**20, ge=1, le=512 * 2**20, description="Largest document accepted, in bytes."
+    )
+    chunk_tokens: int = Field(
+        200, ge=20, le=8_192, description="Longest chunk, in tokens of the embedder's tokenizer."
+    )
+    overlap_tokens: int = Field(
+        40, ge=0, le=4_096, description="Most tokens that a chunk repeats of the one before."
+    )
+
+    @model_validator(mode="after")
+    def _overlap_fits(self) -> Self:
+        if self.overlap_tokens >= self.chunk_tokens:
+            raise ValueError("OVERLAP_TOKENS must be below CHUNK_TOKENS")
+        return self

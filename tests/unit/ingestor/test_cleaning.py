@@ -1,0 +1,83 @@
+"""The steps of cleaning, each alone."""
+
+import pytest
+
+from services.ingestor.cleaning import headings, hyphenation
+from services.ingestor.cleaning.characters import many_lines, one_line, plain
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("e\ufb03cient \ufb02ow", "efficient flow"),
+        ("soft\u00adhyphen", "softhyphen"),
+        ("x² and ½", "x² and ½"),
+        ("So\u0301lymos", "S\u00f3lymos"),
+        ("zero\u200bwidth\x00", "zerowidth"),
+    ],
+)
+def test_characters(raw: str, clean: str) -> None:
+    """Otherwise words are not found, or formulas say something else."""
+    assert plain(raw) == clean
+
+
+def test_whitespace() -> None:
+    """Otherwise odd spaces part words that a search has together, or glue lines of a table."""
+    assert one_line("a\u00a0\n\t b ") == "a b"
+    assert many_lines("a  b\n\n  c \n") == "a b\n c"
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "whole"),
+    [
+        ("the identifica-", "tion of", "the identification of"),
+        ("a long-", "term study", "a long-term study"),
+        ("the short-", "and long-term", "the short- and long-term"),
+        ("the Shannon-", "Weaver index", "the Shannon-Weaver index"),
+        ("COVID-", "19 cases", "COVID-19 cases"),
+        ("a well-", "known fact", "a well-known fact"),
+        ("in 1990\u2013", "1995", "in 1990\u20131995"),
+        ("minus -", "sign", "minus - sign"),
+        ("a line", "below", "a line below"),
+        ("INTRODUC-", "TION", "INTRODUCTION"),
+    ],
+)
+def test_hyphenation(above: str, below: str, whole: str) -> None:
+    """Otherwise words cut at a line's end are found neither whole nor as compounds."""
+    known = hyphenation.vocabulary(["it is a long-term plan", "as is well known here"])
+    assert hyphenation.join(above, below, known) == whole
+
+
+def test_words_at_line_ends_teach_nothing() -> None:
+    """Otherwise the halves of a cut word prove that it is two words."""
+    assert "identifica" not in hyphenation.vocabulary(["the identifica-", "tion of trees"])
+
+
+@pytest.mark.parametrize(
+    ("text", "scale", "bold", "apart", "level"),
+    [
+        ("2.1 Data", 1.2, True, True, 2),
+        ("3 Results", 1.4, True, True, 1),
+        ("REFERENCES", 1.0, False, False, 1),
+        ("Abstract", 1.0, True, False, 1),
+        ("2.1 Study area and species", 1.0, False, True, 2),
+        ("1. An integer in which case", 1.0, False, True, None),
+        ("3.5 m of rain fell on the plots, which", 1.0, False, False, None),
+        ("The results are shown below.", 1.0, True, True, None),
+        ("A bold line apart", 1.0, True, True, 2),
+        ("an ordinary line", 1.0, False, True, None),
+    ],
+)
+def test_headings(text: str, scale: float, bold: bool, apart: bool, level: int | None) -> None:  # noqa: FBT001 - pytest fills them in
+    """Otherwise text is lost to headings, or chunks run over sections."""
+    assert headings.level(text, scale=scale, bold=bold, apart=apart) == level
+
+
+def test_sections_close_those_below_them() -> None:
+    """Otherwise "Results" is cited as a part of "Methods"."""
+    sections = headings.Sections()
+    sections.enter(1, "Methods")
+    sections.enter(2, "Sampling")
+    assert str(sections) == "Methods > Sampling"
+    sections.enter(1, "Results")
+    assert str(sections) == "Results"
