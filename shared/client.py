@@ -9,6 +9,7 @@ Everything that it does can be done from any language with a Redis client: see t
 import asyncio
 import hashlib
 import socket
+import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
@@ -121,7 +122,7 @@ class RagstreamClient:
             async for event in events:
                 if isinstance(event, Finished):
                     return event.answer
-        raise TimeoutError  # not reached: a stream ends with Finished or raises
+        raise AssertionError("a stream ends with Finished or raises")
 
     async def stream(self, query: Query, *, timeout_s: float = 120.0) -> AsyncGenerator[TokenEvent]:
         """Publish a question and read along.
@@ -134,17 +135,11 @@ class RagstreamClient:
             InvalidMessage: a field is out of its bounds.
             TimeoutError: no Answer within `timeout_s`; it will still come on `answers`.
         """
-        async with asyncio.timeout(timeout_s):
-            query_id = await self.publish(query)
-            async with aclosing(self._events(query_id)) as events:
-                async for event in events:
-                    yield event
-
-    async def _events(self, query_id: str) -> AsyncGenerator[TokenEvent]:
-        key, last = self._names.tokens(query_id), b"0"
+        deadline = _Deadline(timeout_s)
+        key, last = self._names.tokens(await self.publish(query)), b"0"
         while True:
             with told():
-                reply = await self._redis.xread({key: last}, block=_BLOCK_MS)
+                reply = await self._redis.xread({key: last}, block=deadline.block_ms())
             for entry_id, fields in _entries(reply):
                 last = entry_id
                 yield (event := decode_token_event(fields[DATA]))
@@ -232,16 +227,16 @@ class RagstreamClient:
         Raises:
             TimeoutError: some are not done within `timeout_s`.
         """
+        deadline = _Deadline(timeout_s)
         waiting = list(dict.fromkeys(document_ids))
-        async with asyncio.timeout(timeout_s):
-            while waiting:
-                states = [await self.document(document_id) for document_id in waiting]
-                done = [state for state in states if state.state in {"ingested", "failed"}]
-                for state in done:
-                    waiting.remove(state.id)
-                    yield state
-                if waiting and not done:
-                    await asyncio.sleep(_POLL_S)
+        while waiting:
+            states = [await self.document(document_id) for document_id in waiting]
+            done = [state for state in states if state.state in {"ingested", "failed"}]
+            for state in done:
+                waiting.remove(state.id)
+                yield state
+            if waiting and not done:
+                await asyncio.sleep(min(_POLL_S, deadline.block_ms() / 1000))
 
     async def document(self, document_id: str) -> DocumentState:
         """What is known of a document; state `unknown` if nothing is."""
@@ -257,6 +252,25 @@ class RagstreamClient:
             error_code=known.get("error_code", ""),
             error=known.get("error", ""),
         )
+
+
+class _Deadline:
+    """Time that is left; asked for before each wait, so that no time-out strikes the caller."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._end = time.monotonic() + timeout_s
+
+    def block_ms(self) -> int:
+        """Milliseconds to wait next, above 0.
+
+        Raises:
+            TimeoutError: none are left.
+        """
+        left_ms = int((self._end - time.monotonic()) * 1000)
+        if left_ms <= 0:
+            raise TimeoutError(f"not done within {self._timeout_s:g} s")
+        return min(left_ms, _BLOCK_MS)
 
 
 def _entries(reply: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:

@@ -6,6 +6,7 @@ a tag never changes. tests/contract holds golden bytes of each version.
 """
 
 from bisect import bisect_right
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -93,11 +94,12 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     tokens: int = 0
     score: float
-    page_turns: tuple[int, ...] = ()
+    page_runs: tuple[tuple[int, int], ...] = ()
 
     def page_at(self, offset: int) -> int | None:
         """Page on which the character at this offset of the text stands."""
-        return None if self.page is None else self.page + bisect_right(self.page_turns, offset)
+        begun = bisect_right(self.page_runs, offset, key=itemgetter(0))
+        return self.page_runs[begun - 1][1] if begun else self.page
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,14 +110,14 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
         page: on which it begins, from 1; None where the document has no pages.
         section: headings above it, from the outermost in, joined by " > ".
         tokens: its length by the embedder's tokenizer.
-        page_turns: offsets in `text` at which a next page begins.
+        page_runs: (offset, page) wherever in `text` another page begins, in order of offsets.
     """
 
     text: str
     page: int | None = None
     section: str = ""
     tokens: int
-    page_turns: tuple[int, ...] = ()
+    page_runs: tuple[tuple[int, int], ...] = ()
 
 
 class Retrieve(Message, frozen=True, kw_only=True):
@@ -209,7 +211,7 @@ class Answer(Message, frozen=True, kw_only=True):
     Attributes:
         support: share of the answer that the passages support, 0..1.
         extracted: the text is quoted from the passages, not the model's own words.
-        timings_ms: queue and work of each stage, and `total` since publication as work.
+        timings_ms: queue and work of each stage, milliseconds.
         attempt: which try of the last stage gave this, from 1.
     """
 

@@ -93,6 +93,10 @@ class StackSettings(Settings):
         Path(__file__).parents[1] / "model_repository",
         description="Triton's model repository. Default: the one of this checkout.",
     )
+    cache_dir: Path = Field(
+        Path(__file__).parents[1] / ".cache",
+        description="Where weights are downloaded to. Default: `.cache` of this checkout.",
+    )
     redis_port: Port = Field(0, description="Port of Redis; 0 takes a free one.")
     triton_port: Port = Field(0, description="Triton's gRPC port; 0 takes a free one.")
     start_timeout_s: int = Field(

@@ -29,6 +29,8 @@ EMBEDDER = "embedder"
 GENERATOR = "generator"
 MOST_TEXTS = 256  # max_batch_size of model_repository/embedder/config.pbtxt
 _INTERACTIVE, _BULK = 1, 2  # its priorities: a question overtakes a document's chunks
+# Errors inside a stream carry no status, only words.
+_FULL = ("queue is full", "Exceeds maximum queue size")
 _AWAY = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED")
 _REFUSED = ("INVALID_ARGUMENT", "INTERNAL", "NOT_FOUND", "UNIMPLEMENTED", "OUT_OF_RANGE")
 
@@ -58,11 +60,11 @@ def translate(error: InferenceServerException | grpc.aio.AioRpcError) -> Ragstre
         status, message = str(error.status() or ""), str(error.message() or error)
     if "prompt_too_long" in message:
         return PromptTooLong(message)
-    if "queue is full" in message or "RESOURCE_EXHAUSTED" in status:
+    if any(words in message for words in _FULL) or "RESOURCE_EXHAUSTED" in status:
         return Overloaded(message, retry_after_s=1.0)
     if any(word in status for word in _AWAY) or "is not ready" in message:
         return TritonUnavailable(message)
-    if any(word in status for word in _REFUSED):
+    if any(word in status for word in _REFUSED) or "invalid_request" in message:
         return InferenceRefused(message)
     return Transient(message)
 

@@ -27,6 +27,8 @@ from shared.telemetry import configure
 from shared.triton import Triton
 
 log = structlog.get_logger()
+# FastStream's own logger brings handlers of its own; this one goes the way of all lines.
+_LOGGER = logging.getLogger("ragstream.faststream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ async def serve(
         _subscribe(broker, delivery, stage, settings, concurrency)
     app = AsgiFastStream(
         broker,
-        logger=logging.getLogger("faststream"),
+        logger=_LOGGER,
         asgi_routes=health.routes(delivery, [redis.ping, check_models]),
     )
     log.info("serving", streams=[stage.stream for stage in stages], consumer=settings.consumer)
@@ -139,7 +141,7 @@ def _broker(settings: CommonSettings) -> RedisBroker:
         parser=_keep_raw,
         decoder=_to_entry,
         apply_types=False,
-        logger=logging.getLogger("faststream"),
+        logger=_LOGGER,
         log_level=logging.DEBUG,
         graceful_timeout=settings.grace_period_s,
     )

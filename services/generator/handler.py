@@ -10,7 +10,7 @@ from services.generator.citations import without_markers
 from services.generator.settings import GeneratorSettings
 from services.generator.tokens import TokenStream
 from shared.answers import Endings
-from shared.messages import Answer, Evidence, Generate, Hit, Query, StageTiming, Usage
+from shared.messages import Answer, Evidence, Generate, Hit, Query, Usage
 from shared.streams import Effect, Entry
 from shared.timing import Stopwatch
 from shared.triton import GENERATOR, Triton
@@ -45,7 +45,22 @@ async def generate(
         await stream.start(entry.deliveries)
         written = await _write(query, hits, triton, stream, settings)
     found, proof = await _judge(query, written.text, passages, hits, triton, settings)
-    return endings.finish(_answer(entry, message, written, found, proof, watch.read()))
+    return endings.finish(
+        Answer(
+            query_id=query.id,
+            status=found.status,
+            text=found.text,
+            citations=found.citations,
+            evidence=proof,
+            support=found.support,
+            extracted=found.extracted,
+            usage=written.usage,
+            timings_ms={**message.timings_ms, "generator": watch.read()},
+            models={**message.models, "generator": GENERATOR},
+            attempt=entry.deliveries,
+            metadata=query.metadata,
+        )
+    )
 
 
 async def _write(
@@ -96,27 +111,3 @@ async def _judge(
     # what was not said is no reason to show a sentence: an unsupported text does not count
     rows = near if found.status == "answered" and not found.extracted else near[:1]
     return found, evidence.as_evidence(passages, hits, rows.max(axis=0))
-
-
-def _answer(
-    entry: Entry,
-    message: Generate,
-    written: Written,
-    found: verdict.Verdict,
-    proof: tuple[Evidence, ...],
-    timing: StageTiming,
-) -> Answer:
-    return Answer(
-        query_id=message.query.id,
-        status=found.status,
-        text=found.text,
-        citations=found.citations,
-        evidence=proof,
-        support=found.support,
-        extracted=found.extracted,
-        usage=written.usage,
-        timings_ms={**message.timings_ms, "generator": timing},
-        models={**message.models, "generator": GENERATOR},
-        attempt=entry.deliveries,
-        metadata=message.query.metadata,
-    )

@@ -93,17 +93,17 @@ def _tail(held: Sequence[Counted], limit: int) -> list[Counted]:
 def _chunk(held: Sequence[Counted]) -> Chunk:
     """Make a chunk of at least one piece."""
     first = held[0][0]
-    text, page, turns = first.text, first.page, list[int]()
+    text, page, runs = first.text, first.page, list[tuple[int, int]]()
     for unit, _ in held[1:]:
         text += "\n" if unit.opens else " "
-        if page is not None and unit.page is not None and unit.page > page:
-            turns += [len(text)] * (unit.page - page)
+        if unit.page is not None and unit.page != page:
             page = unit.page
+            runs.append((len(text), page))
         text += unit.text
     return Chunk(
         text=text,
         page=first.page,
-        page_turns=tuple(turns),
+        page_runs=tuple(runs),
         section=first.section,
         tokens=_total(held),
     )

@@ -75,7 +75,7 @@ async def _chunks(source: Source, triton: Triton, settings: IngestorSettings) ->
             page=chunk.page,
             section=chunk.section,
             tokens=chunk.tokens,
-            page_turns=chunk.page_turns,
+            page_runs=chunk.page_runs,
         )
         for chunk in chunks
     )

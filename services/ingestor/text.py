@@ -68,13 +68,13 @@ class Chunk:
     Attributes:
         text: the sentences, joined by a space, or by a line break before a new paragraph.
         page: 1-based page of its first sentence, None without pages.
-        page_turns: offsets in `text` at which the next page begins, one for each page turned.
+        page_runs: (offset, page) wherever in `text` another page begins; a footnote's is behind.
         section: as in `Block`.
         tokens: sum of its sentences' counts.
     """
 
     text: str
     page: int | None
-    page_turns: tuple[int, ...]
+    page_runs: tuple[tuple[int, int], ...]
     section: str
     tokens: int

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import redis.exceptions as redis_errors
 from msgspec.structs import replace
 from redis.asyncio import Redis
@@ -125,8 +126,8 @@ def dimension(message: Index) -> int:
 
 def _write_chunk(names: Namespace, message: Index, number: int, vector: bytes) -> Effect:
     chunk = message.chunks[number]
-    turns = " ".join(map(str, chunk.page_turns))
-    page = () if chunk.page is None else ("page", chunk.page, "page_turns", turns)
+    runs = msgspec.json.encode(chunk.page_runs)
+    page = () if chunk.page is None else ("page", chunk.page, "page_runs", runs)
     fields = (
         "collection", message.collection, "document_id", message.document_id,
         "title", message.title, "section", chunk.section, "text", chunk.text,

@@ -7,10 +7,12 @@ travel as PARAMS, the question as the bare words that a regular expression finds
 import re
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from shared.messages import Hit
 from shared.streams import Argument, Namespace
 
-FIELDS = ("document_id", "title", "page", "page_turns", "section", "text", "tokens")
+FIELDS = ("document_id", "title", "page", "page_runs", "section", "text", "tokens")
 _WORD = re.compile(r"\w+")
 _DISTANCE = "distance"
 # Words that stand in nearly every passage or ask rather than say: left out of the BM25 query.
@@ -21,6 +23,7 @@ _STOPWORDS = frozenset(
     )
 )
 MOST_WORDS = 64
+_RUNS = tuple[tuple[int, int], ...]
 
 
 def create_index(names: Namespace, dim: int) -> list[Argument]:
@@ -113,5 +116,5 @@ def _hit(chunk_id: str, fields: Mapping[bytes, bytes]) -> Hit:
         text=text.get("text", ""),
         tokens=int(text.get("tokens", 0)),
         score=0.0,
-        page_turns=tuple(map(int, text.get("page_turns", "").split())),
+        page_runs=msgspec.json.decode(text.get("page_runs", "[]"), type=_RUNS),
     )

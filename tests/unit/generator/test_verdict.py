@@ -118,6 +118,6 @@ def test_each_sentence_has_the_page_on_which_it_begins() -> None:
         "The first page ends here. The second page begins. Then two pages of figures. "
         "All done, the end."
     )
-    turns = (text.index("The second"), text.index("All"), text.index("All"))
-    hit = Hit(chunk_id="a:0", document_id="a", text=text, page=4, page_turns=turns, score=1.0)
-    assert [one.page for one in evidence.sentences([hit])] == [4, 5, 5, 7]
+    runs = ((text.index("The second"), 5), (text.index("All"), 3))
+    hit = Hit(chunk_id="a:0", document_id="a", text=text, page=4, page_runs=runs, score=1.0)
+    assert [one.page for one in evidence.sentences([hit])] == [4, 5, 5, 3]

@@ -1,0 +1,129 @@
+"""The index in a real Redis: who is found, in which scope, and by nobody's query syntax."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.retriever import index, search
+from shared.delivery import Delivery, Stage
+from shared.errors import Permanent, UnknownCollection, UnknownDocument
+from shared.messages import Chunk, Hit, Index, Query, decode_index
+from shared.redis import ensure_groups
+from shared.streams import Entry, Namespace, decoded
+
+DIM = 4
+RNG = np.random.default_rng(7)
+
+
+@pytest.fixture
+def names(namespace: str) -> Namespace:
+    return Namespace(namespace)
+
+
+def vector() -> np.ndarray[Any, Any]:
+    drawn = RNG.normal(size=DIM).astype("<f4")
+    return np.asarray(drawn / np.linalg.norm(drawn))
+
+
+async def store(
+    redis: Any, names: Namespace, texts: Mapping[str, list[str]], collection: str = "c"
+) -> None:
+    """Write documents through the commit path, as the retriever does."""
+    stage = Stage(names.index, "retriever", decoded(decode_index), None, None)  # type: ignore[arg-type]  # only its names are used
+    await ensure_groups(redis, [(stage.stream, stage.group)])
+    delivery = Delivery(redis, names, "test")
+    for document_id, chunks in texts.items():
+        message = Index(
+            document_id=document_id,
+            collection=collection,
+            name="",
+            title="",
+            sha256="",
+            chunks=tuple(Chunk(text=text, tokens=3) for text in chunks),
+            embeddings=b"".join(vector().tobytes() for _ in chunks),
+        )
+        await index.ensure(redis, names, index.dimension(message))
+        await redis.xadd(stage.stream, {"x": "x"})
+        [[_, [(entry_id, _)]]] = await redis.xreadgroup("retriever", "t", {stage.stream: ">"})
+        old = int(await redis.hget(names.document(document_id), "chunks") or 0)
+        entry = Entry(stage.stream, entry_id.decode())
+        assert await delivery.commit(stage, entry, index.write(names, message, old)) == 1
+
+
+async def find(redis: Any, names: Namespace, **asked: Any) -> list[Hit]:
+    query = Query(**{"question": "none", "collection": "c", **asked})
+    found = await index.find(redis, names, query, vector().tobytes(), top_k=10, limit=10)
+    return list(found)
+
+
+async def test_words_count_in_full_inside_a_scope(redis: Any, names: Namespace) -> None:
+    """RediSearch's default union forgets words as soon as a TAG narrows the search."""
+    filler = [f"species number {number} in plot {number}" for number in range(30)]
+    telling = "rarefied richness for the same number of individuals of a species"
+    await store(redis, names, {"first": [telling, *filler[:15]], "second": filler[15:]})
+    command = search.lexical(
+        names, "c", [], "Why is richness rarefied to the same number of individuals?", 5
+    )
+    assert command is not None
+    hits = search.read_hits(names, await redis.execute_command(*command))
+    assert next(iter(hits.values())).text == telling
+
+
+async def test_a_scope_is_kept(redis: Any, names: Namespace) -> None:
+    """A question about one paper would be answered from another."""
+    await store(redis, names, {"a": ["red oak"], "b": ["red beech"]})
+    await store(redis, names, {"x": ["red secret"]}, collection="other")
+    assert {hit.document_id for hit in await find(redis, names, question="red")} == {"a", "b"}
+    only = await find(redis, names, question="red", document_ids=("b",))
+    assert {hit.document_id for hit in only} == {"b"}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "red) | @collection:{other} (secret",
+        "* | @collection:{other}",
+        "@text:secret",
+        "red}=>[KNN 9 @embedding $vector]",
+        "\\",
+        '"',
+        "-oak ~red %secret%",
+        "$collection",
+    ],
+)
+async def test_a_question_is_no_query_syntax(redis: Any, names: Namespace, question: str) -> None:
+    """A question could read another collection, or break the search."""
+    await store(redis, names, {"a": ["red oak"]})
+    await store(redis, names, {"x": ["red secret"]}, collection="other")
+    assert {hit.document_id for hit in await find(redis, names, question=question)} == {"a"}
+
+
+async def test_what_is_not_there_is_named(redis: Any, names: Namespace) -> None:
+    """A typo would look like a document that says nothing."""
+    with pytest.raises(UnknownCollection, match="c"):
+        await find(redis, names)
+    await store(redis, names, {"a": ["red oak"]})
+    await store(redis, names, {"x": ["red secret"]}, collection="other")
+    with pytest.raises(UnknownCollection, match="none"):
+        await find(redis, names, collection="none")
+    with pytest.raises(UnknownDocument, match="zzz"):
+        await find(redis, names, document_ids=("a", "zzz"))
+    with pytest.raises(UnknownDocument, match="x"):
+        await find(redis, names, document_ids=("x",))
+
+
+async def test_a_shorter_version_leaves_no_old_chunk(redis: Any, names: Namespace) -> None:
+    """An answer would cite what the document no longer says."""
+    await store(redis, names, {"a": ["red oak", "red beech", "red ash"]})
+    await store(redis, names, {"a": ["red larch"]})
+    assert [hit.text for hit in await find(redis, names, question="red")] == ["red larch"]
+
+
+async def test_another_embedders_vectors_are_refused(redis: Any, names: Namespace) -> None:
+    """Vectors of two models in one index compare like apples and oranges."""
+    await index.ensure(redis, names, DIM)
+    await index.ensure(redis, names, DIM)
+    with pytest.raises(Permanent, match="4 dimensions, this document's have 8"):
+        await index.ensure(redis, names, 8)
