@@ -1,0 +1,56 @@
+"""Opens a graph in ONNX Runtime: CUDA where there is one, else every core this process may use.
+
+The embedder has the same code: a model's folder stands alone, whatever else is installed.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+
+CUDA = "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
+ERRORS_ONLY = 3
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # cgroup v2: "max 100000" or "200000 100000"
+
+
+def cores(quota: Path = QUOTA) -> int:
+    """Cores this process may use: its affinity or its container's quota, whichever is less."""
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        limit, period = quota.read_text().split()
+        allowed = min(allowed, max(1, int(limit) // int(period)))
+    except (OSError, ValueError):
+        pass  # no quota: no such file, or it says "max"
+    return allowed
+
+
+def thread_count(model: str, configured: str, environment: Mapping[str, str]) -> int:
+    """Threads of one graph run.
+
+    Args:
+        model: the Triton model's name; RAGSTREAM_<MODEL>_THREADS wins over `configured`.
+        configured: `intra_op_threads` of config.pbtxt; 0 for every core.
+        environment: the process's variables.
+    """
+    chosen = int(environment.get(f"RAGSTREAM_{model.upper()}_THREADS") or configured or 0)
+    return chosen or cores()
+
+
+def open_session(path: Path, threads: int) -> Any:
+    """An `InferenceSession` of a graph.
+
+    Args:
+        path: the graph's file.
+        threads: of one run, on the CPU.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = ERRORS_ONLY
+    # Two models and their workers share the cores; spinning threads gained nothing when measured.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    available = ort.get_available_providers()
+    providers = [CUDA, CPU] if CUDA in available else [CPU]
+    return ort.InferenceSession(str(path), options, providers=providers)

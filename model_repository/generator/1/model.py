@@ -1,0 +1,11 @@
+"""What Triton's python backend opens; the model itself has a name that no other model has."""
+
+import sys
+from pathlib import Path
+
+# The backend puts this folder last, where any installed package could shadow a module of ours.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from generator_model import TritonPythonModel
+
+__all__ = ["TritonPythonModel"]

@@ -1,0 +1,176 @@
+"""Builds, lists and verifies the models of a model repository."""
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.model_builder.manifest import (
+    FILENAME,
+    Manifest,
+    State,
+    read_manifest,
+    records_of,
+    write_manifest,
+)
+from services.model_builder.recipes import Recipe, embedder_recipe, generator_recipe
+from services.model_builder.sources import Report
+from shared.errors import ModelBuildError
+
+VERSION = "1"  # Triton's name for a model's version folder
+DEFAULT = "default"  # asks for the built-in weights where None keeps what is there
+RECIPES: dict[str, Callable[[Path | None], Recipe]] = {
+    "embedder": embedder_recipe,
+    "generator": generator_recipe,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltModel:
+    """A model of the repository as it is on disk.
+
+    Attributes:
+        name: the Triton model's name.
+        source: where its weights come from; empty if it is missing.
+        sha256: one hash over all its built files; empty if it is missing.
+        size_bytes: of all built files together.
+        path: the version folder.
+        state: `current`; `outdated`, made from other weights or by older code; `altered`, some file
+            is gone or not as it was built; `missing`, never built.
+    """
+
+    name: str
+    source: str
+    sha256: str
+    size_bytes: int
+    path: Path
+    state: State
+
+    @property
+    def current(self) -> bool:
+        """Whether it can be served as it is."""
+        return self.state == "current"
+
+
+def build(
+    repository: Path,
+    cache: Path,
+    *,
+    embedder: str | None = None,
+    generator: str | None = None,
+    report: Report,
+) -> list[BuiltModel]:
+    """Make both models current; does nothing for one that is.
+
+    Args:
+        repository: the model repository with each model's `config.pbtxt` and code.
+        cache: where downloads are kept.
+        embedder: a folder with an ONNX model of the user's own, `default` for the built-in weights,
+            or None for whatever was chosen before (the built-in weights at first).
+        generator: likewise.
+        report: told what is going on, a line at a time.
+
+    Returns:
+        Both models, current.
+
+    Raises:
+        ModelBuildError: weights are missing, altered or of an unknown kind. What was built before
+            stays as it was.
+    """
+    choices = {"embedder": embedder, "generator": generator}
+    cache.mkdir(parents=True, exist_ok=True)
+    for name, choice in choices.items():
+        folder = _version_folder(repository, name)
+        if not (folder / "model.py").is_file():
+            raise ModelBuildError(f"{repository} is no model repository: no {folder}/model.py")
+        with _locked(folder):
+            _build_one(folder, name, choice, cache, report)
+    return list_models(repository)
+
+
+def list_models(repository: Path) -> list[BuiltModel]:
+    """What is built, by the manifests and the files' sizes; reads no weights."""
+    return [_look(repository, name, Manifest.is_whole) for name in RECIPES]
+
+
+def verify(repository: Path) -> list[BuiltModel]:
+    """What is built, every file hashed anew."""
+    return [_look(repository, name, Manifest.is_unaltered) for name in RECIPES]
+
+
+def _version_folder(repository: Path, name: str) -> Path:
+    return repository / name / VERSION
+
+
+def _look(repository: Path, name: str, is_good: Callable[[Manifest, Path], bool]) -> BuiltModel:
+    folder = _version_folder(repository, name)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return BuiltModel(
+            name=name, source="", sha256="", size_bytes=0, path=folder, state="missing"
+        )
+    state: State = "current" if is_good(manifest, folder) else "altered"
+    if state == "current" and manifest.kind == "wheel":
+        state = "current" if _was_made_by(manifest, RECIPES[name](None)) else "outdated"
+    return BuiltModel(
+        name=name,
+        source=manifest.source,
+        sha256=manifest.sha256,
+        size_bytes=manifest.size_bytes,
+        path=folder,
+        state=state,
+    )
+
+
+def _was_made_by(manifest: Manifest, recipe: Recipe) -> bool:
+    made = (manifest.source, manifest.inputs, manifest.builder)
+    return made == (recipe.source, recipe.inputs, recipe.builder)
+
+
+def _build_one(folder: Path, name: str, choice: str | None, cache: Path, report: Report) -> None:
+    manifest = read_manifest(folder)
+    whole = manifest is not None and manifest.is_whole(folder)
+    if manifest and whole and choice is None and manifest.kind == "folder":
+        report(f"{name}: kept, from {manifest.source}")
+        return
+    own = None if choice in (None, DEFAULT) else Path(str(choice)).resolve()
+    recipe = RECIPES[name](own)
+    if manifest and whole and _was_made_by(manifest, recipe):
+        report(f"{name}: current, from {recipe.source}")
+        return
+    _replace(folder, recipe, manifest, cache, report)
+
+
+def _replace(
+    folder: Path, recipe: Recipe, old: Manifest | None, cache: Path, report: Report
+) -> None:
+    """Build beside the old files, then put the new ones in their place, the manifest last."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as scratch:
+        staging = Path(scratch)
+        recipe.write(staging, cache, report)
+        manifest = Manifest(
+            name=recipe.name,
+            source=recipe.source,
+            kind=recipe.kind,
+            inputs=recipe.inputs,
+            builder=recipe.builder,
+            outputs=records_of(staging),
+        )
+        (folder / FILENAME).unlink(missing_ok=True)
+        for stale in old.outputs if old else ():
+            (folder / stale).unlink(missing_ok=True)
+        for path in staging.iterdir():
+            shutil.move(path, folder / path.name)
+        write_manifest(folder, manifest)
+    report(f"{recipe.name}: built {manifest.size_bytes / 1e6:.0f} MB in {folder}")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One build of a folder at a time; a second process waits for the first."""
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

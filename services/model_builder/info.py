@@ -1,0 +1,61 @@
+"""`model.json`: what a Triton model must know of its graph, written once by the builder.
+
+The models in `model_repository` read these files as plain JSON, since they run without ragstream.
+"""
+
+from typing import Literal
+
+import msgspec
+
+
+class EmbedderInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An embedder's `model.json`.
+
+    Attributes:
+        name: for people.
+        dim: width of a vector.
+        max_tokens: longest input of the graph, special tokens included; the rest is cut off.
+        inputs: the graph's inputs, of `input_ids`, `attention_mask`, `token_type_ids`.
+        output: the graph's output to read.
+        pooling: what is left to do after the graph: `none`, or `mean`/`cls` over the tokens.
+        normalize: whether vectors still must be scaled to length 1 after that.
+    """
+
+    name: str
+    dim: int
+    max_tokens: int
+    inputs: tuple[str, ...]
+    output: str
+    pooling: Literal["none", "mean", "cls"]
+    normalize: bool
+
+
+class GeneratorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A generator's `model.json`.
+
+    Attributes:
+        name: for people.
+        context_tokens: longest sequence, prompt and answer together.
+        layers: number of layers with a cache.
+        kv_heads: key and value heads of each.
+        head_dim: width of a head.
+        cache: `shared` if past and present may be one buffer that the graph appends to in place,
+            `growing` if present is past with the new tokens added.
+        cache_dtype: numpy's name of the cache's element type.
+        position_ids: whether the graph wants the input of that name.
+        end_token_ids: tokens that end an answer.
+        special_tokens: names that the chat template uses, such as `bos_token`, and their text.
+        chat_template: Jinja source, for whoever renders prompts; the model itself does not.
+    """
+
+    name: str
+    context_tokens: int
+    layers: int
+    kv_heads: int
+    head_dim: int
+    cache: Literal["shared", "growing"]
+    cache_dtype: Literal["float32", "float16"]
+    position_ids: bool
+    end_token_ids: tuple[int, ...]
+    special_tokens: dict[str, str]
+    chat_template: str | None = None

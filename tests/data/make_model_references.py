@@ -1,0 +1,75 @@
+"""Makes the values that the model tests compare with, from other implementations.
+
+Not part of the tests: run once, by hand, in an environment of its own with sentence-transformers,
+transformers, torch, gguf and llama-cpp-python, on the two unpacked wheels that
+`services/model_builder/sources.py` names:
+
+    python tests/data/make_model_references.py MINILM_FOLDER SMOLLM2_GGUF
+
+It reads `model_texts.json` and `seeds.jsonl` beside it and writes
+- `embeddings.npz`: `vectors` float32 [texts, 384] by sentence-transformers, `token_counts`;
+- `generations.json`: token ids of seeds' prompts and of the hard texts by llama.cpp, and 32 greedy
+  tokens a prompt by transformers on the same weights, dequantized to float32.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from llama_cpp import Llama
+from sentence_transformers import SentenceTransformer
+from transformers import AutoModelForCausalLM
+
+HERE = Path(__file__).parent
+GREEDY_TOKENS = 32
+
+
+def write_embeddings(texts: list[str], folder: str) -> None:
+    """Vectors and token counts (no special tokens, not truncated) of some texts."""
+    model = SentenceTransformer(folder, device="cpu")
+    vectors = model.encode(texts, normalize_embeddings=True, convert_to_numpy=True)
+    encoded = model.tokenizer(texts, add_special_tokens=False, truncation=False)
+    counts = np.array([len(ids) for ids in encoded["input_ids"]], np.int32)
+    np.savez_compressed(
+        HERE / "embeddings.npz", vectors=vectors.astype(np.float32), token_counts=counts
+    )
+
+
+def greedy(model: AutoModelForCausalLM, ids: list[int]) -> list[int]:
+    """The next tokens, greedily, whatever they are."""
+    with torch.no_grad():
+        output = model.generate(
+            torch.tensor([ids]),
+            do_sample=False,
+            max_new_tokens=GREEDY_TOKENS,
+            min_new_tokens=GREEDY_TOKENS,
+            suppress_tokens=[],
+        )
+    return [int(token) for token in output[0, len(ids) :]]
+
+
+def write_generations(texts: dict[str, list[str]], gguf: Path) -> None:
+    """Token ids by llama.cpp, continuations by transformers."""
+    seeds = [json.loads(line)["prompt"] for line in (HERE / "seeds.jsonl").open()]
+    llama = Llama(str(gguf), vocab_only=True, verbose=False)
+
+    def ids(text: str) -> list[int]:
+        return list(llama.tokenize(text.encode(), add_bos=False, special=True))
+
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+    )
+    references = {
+        "seed_ids": [ids(prompt) for prompt in seeds],
+        "hard_ids": [ids(text) for text in texts["tokenizer"]],
+        "greedy": [greedy(model, ids(prompt)) for prompt in texts["prompts"]],
+    }
+    (HERE / "generations.json").write_text(json.dumps(references, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    all_texts = json.loads((HERE / "model_texts.json").read_text())
+    write_embeddings(all_texts["embedder"], sys.argv[1])
+    write_generations(all_texts, Path(sys.argv[2]))

@@ -1,0 +1,122 @@
+"""Building is done once, what was altered is found, and a failed build breaks nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.model_builder.build import BuiltModel, build, list_models, verify
+from shared.errors import ModelBuildError
+from tests import tiny_models
+
+Rebuild = Callable[[], list[str]]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    tiny_models.write_own_embedder(tmp_path / "own-embedder")
+    tiny_models.write_own_generator(tmp_path / "own-generator")
+    return tiny_models.write_repository(tmp_path / "repository")
+
+
+@pytest.fixture
+def rebuild(repository: Path, tmp_path: Path) -> Rebuild:
+    """Builds from the own folders and says what it reported."""
+
+    def run() -> list[str]:
+        said: list[str] = []
+        own = {name: str(tmp_path / f"own-{name}") for name in ("embedder", "generator")}
+        build(repository, tmp_path / "cache", **own, report=said.append)
+        return said
+
+    run()
+    return run
+
+
+def states(models: list[BuiltModel]) -> dict[str, str]:
+    return {model.name: model.state for model in models}
+
+
+def test_nothing_is_built_at_first(repository: Path) -> None:
+    """Otherwise `list` would fail on a fresh checkout instead of saying so."""
+    assert states(list_models(repository)) == {"embedder": "missing", "generator": "missing"}
+
+
+def test_a_second_build_does_nothing(repository: Path, rebuild: Rebuild) -> None:
+    """Otherwise every start of the stack would convert half a gigabyte."""
+    before = {path: path.stat().st_mtime_ns for path in repository.rglob("1/*.onnx")}
+    assert all("current" in line for line in rebuild())
+    assert before == {path: path.stat().st_mtime_ns for path in repository.rglob("1/*.onnx")}
+
+
+def test_models_are_described(repository: Path, rebuild: Rebuild) -> None:
+    """Otherwise an operator could not tell what is served."""
+    rebuild()
+    embedder = list_models(repository)[0]
+    assert embedder.current
+    assert embedder.source.endswith("own-embedder")
+    assert embedder.path == repository / "embedder" / "1"
+    files = [path for path in embedder.path.iterdir() if path.suffix in {".json", ".onnx", ".data"}]
+    built = [path for path in files if path.name != "manifest.json"]
+    assert embedder.size_bytes == sum(path.stat().st_size for path in built)
+    assert len(embedder.sha256) == 64
+
+
+def test_a_changed_byte_is_found_by_verify(repository: Path, rebuild: Rebuild) -> None:
+    """Otherwise a damaged disk would serve wrong answers with a clean bill of health."""
+    path = repository / "embedder" / "1" / "model.onnx.data"
+    raw = bytearray(path.read_bytes())
+    raw[7] ^= 1
+    path.write_bytes(raw)
+    assert states(list_models(repository))["embedder"] == "current"
+    assert states(verify(repository)) == {"embedder": "altered", "generator": "current"}
+    del rebuild
+
+
+def test_a_lost_file_is_built_again(repository: Path, rebuild: Rebuild) -> None:
+    """Otherwise a half-deleted model could only be repaired by hand."""
+    (repository / "generator" / "1" / "tokenizer.json").unlink()
+    assert states(list_models(repository))["generator"] == "altered"
+    assert any(line.startswith("generator: built") for line in rebuild())
+    assert states(verify(repository))["generator"] == "current"
+
+
+def test_changed_weights_are_built_again(
+    repository: Path, rebuild: Rebuild, tmp_path: Path
+) -> None:
+    """Otherwise a retrained model of one's own would never be served."""
+    before = list_models(repository)[0].sha256
+    path = tmp_path / "own-embedder" / "model.onnx.data"
+    path.write_bytes(path.read_bytes()[::-1])
+    assert any(line.startswith("embedder: built") for line in rebuild())
+    assert list_models(repository)[0].sha256 != before
+
+
+def test_ones_own_model_is_kept_until_the_default_is_asked_for(
+    repository: Path, rebuild: Rebuild, tmp_path: Path
+) -> None:
+    """Otherwise the next start would replace a user's model with the built-in one."""
+    rebuild()
+    said: list[str] = []
+    build(repository, tmp_path / "cache", report=said.append)
+    assert all("kept" in line for line in said)
+
+
+def test_a_refused_folder_leaves_the_old_model(
+    repository: Path, rebuild: Rebuild, tmp_path: Path
+) -> None:
+    """Otherwise a typing mistake would take the service down."""
+    rebuild()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelBuildError, match=r"holds no model\.onnx"):
+        build(repository, tmp_path / "cache", embedder=str(tmp_path / "empty"), report=print)
+    with pytest.raises(ModelBuildError, match="is not a folder"):
+        build(repository, tmp_path / "cache", embedder=str(tmp_path / "gone"), report=print)
+    assert states(verify(repository))["embedder"] == "current"
+    assert not list((repository / "embedder" / "1").glob(".build-*"))
+
+
+def test_a_wrong_repository_is_refused(tmp_path: Path) -> None:
+    """Otherwise weights would be written where no Triton looks."""
+    with pytest.raises(ModelBuildError, match="is no model repository"):
+        build(tmp_path, tmp_path / "cache", report=print)

@@ -1,0 +1,127 @@
+"""A user's own ONNX folder is described rightly, or refused by name."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from decoder import Decoder
+from embedding import Embedder
+
+from services.model_builder.folder import copy_embedder, copy_generator
+from services.model_builder.recipes import convert_gguf
+from shared.errors import ModelBuildError
+from tests import tiny_models
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    (tmp_path / "target").mkdir()
+    return tmp_path / "target"
+
+
+def test_an_embedder_without_pooling_gets_it(tmp_path: Path, target: Path) -> None:
+    """Otherwise most exports, which end in token vectors, could not be used."""
+    copy_embedder(tiny_models.write_own_embedder(tmp_path / "own"), target)
+    embedder = Embedder(target, threads=1, batch_tokens=64)
+    a, b, both = embedder.vectors(embedder.encode(["a", "b", "a b"]))
+    table = [embedder.vectors(embedder.encode([word]))[0] for word in ("a", "b")]
+    np.testing.assert_allclose([a, b], table, atol=1e-6)
+    assert np.linalg.norm(both) == pytest.approx(1.0)
+    assert both @ a > a @ b
+
+
+def test_a_decoder_export_generates(tmp_path: Path, target: Path) -> None:
+    """Otherwise plain exports, with position_ids and a growing cache, could not be used."""
+    copy_generator(tiny_models.write_own_generator(tmp_path / "own"), target)
+    decoder = Decoder(target, threads=1)
+    assert decoder.info.cache == "growing"
+    whole = decoder.run(np.array([[1, 2, 3]]), [3], decoder.new_cache(1, 8))
+    cache = decoder.new_cache(1, 8)
+    decoder.run(np.array([[1, 2]]), [2], cache)
+    np.testing.assert_allclose(decoder.run(np.array([[3]]), [3], cache), whole, atol=1e-5)
+
+
+def test_a_genai_folder_generates(tmp_path: Path, target: Path) -> None:
+    """Otherwise what onnxruntime-genai's builder writes could not be used."""
+    own = tmp_path / "own"
+    own.mkdir()
+    convert_gguf(tiny_models.write_gguf(tmp_path / "m.gguf"), own)
+    (own / "model.json").unlink()
+    (own / "model.onnx").rename(own / "decoder.onnx")
+    genai = {"decoder": {"filename": "decoder.onnx"}, "context_length": 99, "eos_token_id": [2, 0]}
+    (own / "genai_config.json").write_text(json.dumps({"model": genai}))
+    (own / "chat_template.jinja").write_text("{{ messages }}")
+    (own / "tokenizer_config.json").write_text('{"eos_token": {"content": "</s>"}}')
+    copy_generator(own, target)
+    info = json.loads((target / "model.json").read_text())
+    assert (info["cache"], info["context_tokens"], info["end_token_ids"]) == ("shared", 99, [2, 0])
+    assert (info["chat_template"], info["special_tokens"]["eos_token"]) == (
+        "{{ messages }}",
+        "</s>",
+    )
+    decoder = Decoder(target, threads=1)
+    assert decoder.run(np.array([[3, 4]]), [2], decoder.new_cache(1, 8)).shape[0] == 1
+
+
+def test_a_missing_tokenizer_is_named(tmp_path: Path, target: Path) -> None:
+    """Otherwise the model would fail to load in Triton, far from its cause."""
+    own = tiny_models.write_own_embedder(tmp_path / "own")
+    (own / "tokenizer.json").unlink()
+    with pytest.raises(ModelBuildError, match=r"holds no tokenizer\.json"):
+        copy_embedder(own, target)
+
+
+def test_missing_weights_are_named(tmp_path: Path, target: Path) -> None:
+    """Otherwise a half-copied folder would be taken for a model."""
+    own = tiny_models.write_own_embedder(tmp_path / "own")
+    (own / "model.onnx.data").unlink()
+    with pytest.raises(ModelBuildError, match=r"holds no model\.onnx\.data"):
+        copy_embedder(own, target)
+
+
+def test_an_unknown_output_is_named(tmp_path: Path, target: Path) -> None:
+    """Otherwise any graph would pass for an embedder."""
+    own = tiny_models.write_own_embedder(tmp_path / "own", output="scores")
+    with pytest.raises(ModelBuildError, match="only scores"):
+        copy_embedder(own, target)
+
+
+def test_an_unknown_pooling_is_named(tmp_path: Path, target: Path) -> None:
+    """Otherwise the vectors would not be those the model was trained for."""
+    own = tiny_models.write_own_embedder(tmp_path / "own")
+    (own / "1_Pooling").mkdir()
+    (own / "1_Pooling" / "config.json").write_text('{"pooling_mode_max_tokens": true}')
+    with pytest.raises(ModelBuildError, match="pooling_mode_max_tokens is not supported"):
+        copy_embedder(own, target)
+
+
+def test_an_unknown_input_is_named(tmp_path: Path, target: Path) -> None:
+    """Otherwise every request would fail, since nothing can feed it."""
+    own = tiny_models.write_own_generator(tmp_path / "own", extra_input="images")
+    with pytest.raises(ModelBuildError, match="input images is not supported"):
+        copy_generator(own, target)
+
+
+def test_a_missing_config_is_named(tmp_path: Path, target: Path) -> None:
+    """Otherwise the context's length would have to be guessed."""
+    own = tiny_models.write_own_generator(tmp_path / "own")
+    (own / "config.json").unlink()
+    with pytest.raises(ModelBuildError, match=r"no genai_config\.json and no config\.json"):
+        copy_generator(own, target)
+
+
+def test_an_embedder_is_no_generator(tmp_path: Path, target: Path) -> None:
+    """Otherwise folders given the wrong way round would build."""
+    own = tiny_models.write_own_embedder(tmp_path / "own")
+    (own / "config.json").write_text('{"max_position_embeddings": 9, "eos_token_id": 1}')
+    with pytest.raises(ModelBuildError, match="no past_key_values inputs"):
+        copy_generator(own, target)
+
+
+def test_what_is_no_graph_is_refused(tmp_path: Path, target: Path) -> None:
+    """Otherwise a wrong file would end in a traceback."""
+    own = tiny_models.write_own_embedder(tmp_path / "own")
+    (own / "model.onnx").write_bytes(b"<html>not found</html>")
+    with pytest.raises(ModelBuildError, match=r"model\.onnx"):
+        copy_embedder(own, target)

@@ -1,0 +1,117 @@
+"""GGUF decoders become graphs that ONNX Runtime runs, or are refused by name."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from decoder import Decoder
+from gguf import GGMLQuantizationType, GGUFWriter
+
+from services.model_builder.gguf_file import GgufFile
+from services.model_builder.llama import LlamaShape, unrotated
+from services.model_builder.recipes import convert_gguf
+from shared.errors import ModelBuildError
+from tests import tiny_models
+
+IDS = np.array([[5, 70, 9, 33, 120, 64, 7]])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "1").mkdir()
+    convert_gguf(tiny_models.write_gguf(folder / "m.gguf"), folder / "1")
+    return folder / "1"
+
+
+def test_building_twice_gives_the_same_bytes(model: Path, tmp_path: Path) -> None:
+    """Otherwise hashes in manifests would mean nothing."""
+    convert_gguf(tiny_models.write_gguf(tmp_path / "m.gguf"), tmp_path)
+    for name in ("model.onnx", "model.onnx.data", "tokenizer.json"):
+        assert (tmp_path / name).read_bytes() == (model / name).read_bytes()
+
+
+def test_chunks_give_the_scores_of_the_whole(model: Path) -> None:
+    """Otherwise a chunked prefill would answer another question."""
+    decoder = Decoder(model, threads=1)
+    whole = decoder.run(IDS, [7], decoder.new_cache(1, 16))
+    cache = decoder.new_cache(1, 16)
+    decoder.run(IDS[:, :3], [3], cache)
+    decoder.run(IDS[:, 3:6], [6], cache)
+    np.testing.assert_allclose(decoder.run(IDS[:, 6:], [7], cache), whole, rtol=1e-4, atol=1e-5)
+
+
+def test_a_shared_and_a_growing_cache_agree(model: Path, tmp_path: Path) -> None:
+    """Otherwise a user's own export would be served by code that nobody tried."""
+    for path in model.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    info = (model / "model.json").read_text()
+    (tmp_path / "model.json").write_text(info.replace('"shared"', '"growing"'))
+    scores = []
+    for folder in (model, tmp_path):
+        decoder = Decoder(folder, threads=1)
+        cache = decoder.new_cache(1, 16)
+        decoder.run(IDS[:, :4], [4], cache)
+        scores.append([decoder.run(IDS[:, n : n + 1], [n + 1], cache) for n in (4, 5, 6)])
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4, atol=1e-5)
+
+
+def test_rows_are_put_back_into_the_original_order() -> None:
+    """Otherwise rotary positions would turn the wrong pairs."""
+    rows = np.arange(8, dtype=np.float32)[:, None]
+    assert unrotated(rows, heads=2)[:, 0].tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+
+
+def test_another_architecture_is_refused_by_name(tmp_path: Path) -> None:
+    """Otherwise a graph would be built that gives nonsense."""
+    gguf = GgufFile(tiny_models.write_gguf(tmp_path / "m.gguf", architecture="qwen3"))
+    with pytest.raises(ModelBuildError, match="architecture 'qwen3' is not supported"):
+        LlamaShape.of(gguf)
+
+
+def test_rope_scaling_is_refused_by_name(tmp_path: Path) -> None:
+    """Otherwise long prompts would be answered wrongly and in silence."""
+    gguf = GgufFile(tiny_models.write_gguf(tmp_path / "m.gguf", scaling="yarn"))
+    with pytest.raises(ModelBuildError, match="rope scaling 'yarn'"):
+        LlamaShape.of(gguf)
+
+
+def test_a_tensor_without_a_place_is_refused_by_name(tmp_path: Path) -> None:
+    """Otherwise a bias or an expert would be dropped in silence."""
+    path = tiny_models.write_gguf(tmp_path / "m.gguf", extra_tensor="blk.0.attn_q.bias")
+    with pytest.raises(ModelBuildError, match=r"such as blk\.0\.attn_q\.bias"):
+        convert_gguf(path, tmp_path)
+
+
+def test_what_is_no_gguf_is_refused(tmp_path: Path) -> None:
+    """Otherwise a wrong file would end in a traceback."""
+    (tmp_path / "m.gguf").write_bytes(b"not a model" * 10)
+    with pytest.raises(ModelBuildError, match="cannot be read as GGUF"):
+        GgufFile(tmp_path / "m.gguf")
+
+
+def test_missing_tensors_and_metadata_are_named(tmp_path: Path) -> None:
+    """Otherwise nobody could tell which file is incomplete, or why."""
+    writer = GGUFWriter(tmp_path / "m.gguf", "llama")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    gguf = GgufFile(tmp_path / "m.gguf")
+    with pytest.raises(ModelBuildError, match=r"has no llama\.embedding_length"):
+        LlamaShape.of(gguf)
+    with pytest.raises(ModelBuildError, match="has no tensor x"):
+        gguf.tensor("x")
+
+
+def test_an_unknown_quantization_is_refused_by_name(tmp_path: Path) -> None:
+    """Otherwise its bytes would be taken for numbers."""
+    writer = GGUFWriter(tmp_path / "m.gguf", "llama")
+    raw = np.zeros((1, 8), np.int32)
+    writer.add_tensor("x", raw, raw_dtype=GGMLQuantizationType.I32)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(ModelBuildError, match="quantization I32 is not supported"):
+        GgufFile(tmp_path / "m.gguf").tensor("x")
