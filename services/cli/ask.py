@@ -1,0 +1,133 @@
+"""`ragstream ask`: one question, its answer, its citations."""
+
+import asyncio
+import uuid
+from contextlib import aclosing
+from typing import Any, cast
+
+import click
+
+from services.cli import exits, render
+from services.cli.session import (
+    Client,
+    Session,
+    check_name,
+    collection_option,
+    data_dir_option,
+    json_option,
+    pass_session,
+)
+from shared.messages import Answer, Finished, Profile, Query, Started, Token
+
+# An answer that says `expired` comes a moment after the deadline; it says more than silence.
+EXPIRY_GRACE_S = 1.0
+
+
+@click.command(short_help="Ask a question and print the cited answer.")
+@click.argument("question")
+@click.option(
+    "--document",
+    "documents",
+    multiple=True,
+    callback=check_name,
+    metavar="ID",
+    help="Look only in this document; may be given again. `ingest` prints the ids.",
+)
+@collection_option
+@click.option("--stream", is_flag=True, help="Print the answer while it is written.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0.1),
+    default=120.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds to wait for the answer.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["cited", "stuff"]),
+    default="cited",
+    show_default=True,
+    help="Which prompt the model gets.",
+)
+@json_option
+@data_dir_option
+@pass_session
+def ask(
+    session: Session,
+    *,
+    question: str,
+    documents: tuple[str, ...],
+    collection: str,
+    stream: bool,
+    timeout_s: float,
+    profile: Profile,
+) -> None:
+    """Ask a question and print the answer with its citations.
+
+    \b
+    Examples:
+      ragstream ask "Which data sets were used?"
+      ragstream ask --stream "How was rarefaction done?" --document diversity-1a2b3c4d
+      ragstream ask --json "Which data sets were used?" | jq -r .text
+
+    \b
+    Exit status: 0 answered or abstained, 20 failed, 21 expired or cancelled,
+    22 no answer in time, 6 no stack runs, 24 Redis is away.
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    if stream and session.json:
+        raise click.UsageError("--json prints one object at the end: leave out --stream")
+    query = Query(
+        id=uuid.uuid4().hex,
+        question=question,
+        collection=collection,
+        document_ids=documents,
+        deadline_ms=max(1, round(timeout_s * 1000)),
+        stream=stream,
+        profile=profile,
+    )
+    try:
+        answer = asyncio.run(_answer(session, query, timeout_s + EXPIRY_GRACE_S))
+    except TimeoutError:
+        session.fail("no_answer", f"no answer within {timeout_s:g} s", exits.NO_ANSWER)
+    if session.json:
+        session.show(answer)
+    raise click.exceptions.Exit(exits.of_status(answer.status))
+
+
+async def _answer(session: Session, query: Query, timeout_s: float) -> Answer:
+    async with session.client() as client:
+        if session.json:
+            return await client.ask(query, timeout_s=timeout_s)
+        render.say(f"Q: {query.question}\n")
+        if query.stream:
+            answer, shown = await _read_along(client, query, timeout_s)
+        else:
+            answer, shown = await client.ask(query, timeout_s=timeout_s), ""
+    with_text = not shown or answer.text.strip() != shown.strip()
+    if shown and with_text:
+        render.say("\nHeld against the passages, the answer is:\n")
+    for line in render.answer_lines(answer, with_text=with_text):
+        render.say(line)
+    return answer
+
+
+async def _read_along(client: Client, query: Query, timeout_s: float) -> tuple[Answer, str]:
+    """Print tokens while they come; returns the answer and the text that was printed."""
+    shown = ""
+    events = client.stream(query, timeout_s=timeout_s)
+    async with aclosing(cast("Any", events)):  # a generator, as the protocol cannot say
+        async for event in events:
+            match event:
+                case Started() if shown:
+                    render.say("\n\n(a worker died: the answer begins anew)\n")
+                    shown = ""
+                case Token(text=text):
+                    click.echo(render.safe(text), nl=False)
+                    shown += text
+                case Finished(answer=answer):
+                    if shown:
+                        click.echo()
+                    return answer, shown
+    raise TimeoutError

@@ -1,0 +1,66 @@
+"""Where a command finds Redis: in the environment, or in the stack of the data folder."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.cli import state
+from services.cli.folder import DataFolder
+from shared.errors import StackNotRunning
+from shared.settings import CommonSettings, load
+
+URL = "RAGSTREAM_REDIS_URL"
+NAMESPACE = "RAGSTREAM_NAMESPACE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """What a client needs; the password stays out of every representation."""
+
+    redis_url: str
+    password: str = field(repr=False)
+    namespace: str
+
+
+def find(folder: DataFolder, environ: Mapping[str, str]) -> Address:
+    """Find Redis: RAGSTREAM_REDIS_URL wins over the stack of the data folder.
+
+    Raises:
+        StackNotRunning: neither is there, or the stack is not ready yet.
+        SettingsError: a RAGSTREAM_… variable is unknown or malformed.
+    """
+    common = load(CommonSettings, environ)
+    if URL in environ:
+        password = common.redis_password.get_secret_value()
+        return Address(redis_url=common.redis_url, password=password, namespace=common.namespace)
+    running = _running(folder)
+    return Address(
+        redis_url=running.redis_url,
+        password=folder.read_password(),
+        namespace=common.namespace if NAMESPACE in environ else running.namespace,
+    )
+
+
+def _running(folder: DataFolder) -> state.StackState:
+    found = state.read(folder.state)
+    if found is None or not _exists(found.pid):
+        raise StackNotRunning(
+            f"no stack runs on {folder.path}: start one with `ragstream up --detach`, "
+            "choose another with --data-dir, or set RAGSTREAM_REDIS_URL"
+        )
+    if found.phase != "ready":
+        raise StackNotRunning(
+            f"the stack on {folder.path} is {found.phase}: watch it with `ragstream status`"
+        )
+    return found
+
+
+def _exists(pid: int) -> bool:
+    """Whether some process has the number: a worker's image has no psutil to say which."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,96 @@
+"""The `ragstream` command."""
+
+import asyncio
+import importlib
+from importlib import metadata
+from typing import Any
+
+import click
+
+from services.cli import exits
+from services.cli.ask import ask
+from services.cli.ingest import ingest
+from services.cli.model_commands import models
+from services.cli.part import WORKERS
+from services.cli.session import Session, data_dir_option
+from services.cli.stack_commands import down, logs, status, up
+from shared.errors import RagstreamError
+
+# What only the extras bring: a worker's image does without.
+_OPTIONAL = frozenset(
+    ("gguf", "onnx", "onnxruntime", "psutil", "pytriton", "safetensors", "tokenizers")
+)
+
+
+class Ragstream(click.Group):
+    """The group of all commands, and the one place where errors become exit codes."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error that is meant for a person comes without its traceback."""
+        session = ctx.ensure_object(Session)
+        try:
+            return super().invoke(ctx)
+        except RagstreamError as exc:
+            session.fail(exc.code, str(exc), exits.of_error(exc))
+        except ModuleNotFoundError as exc:
+            if exc.name not in _OPTIONAL:
+                raise
+            missing = f"{exc.name} is not installed: pip install 'ragstream[local]'"
+            session.fail("setup", missing, exits.OTHER)
+        except KeyboardInterrupt:
+            session.fail("interrupted", "interrupted", exits.INTERRUPTED)
+
+
+def _version() -> str:
+    try:
+        return metadata.version("ragstream")
+    except metadata.PackageNotFoundError:  # run from a checkout that was never installed
+        return "0+unknown"
+
+
+@click.group(cls=Ragstream, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), prog_name="ragstream")
+@data_dir_option
+def cli() -> None:
+    """Ask questions about documents; get answers with their sources, as a stream.
+
+    \b
+    Examples:
+      ragstream up --detach                        start everything on this machine
+      ragstream ingest papers/                     read documents
+      ragstream ask "Which data sets were used?"   get a cited answer
+      ragstream status                             what runs, and where
+      ragstream down                               stop it
+
+    With RAGSTREAM_REDIS_URL (and RAGSTREAM_REDIS_PASSWORD) set, `ingest` and `ask` use that
+    Redis in place of the local stack.
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+
+
+@cli.command(short_help="Run one worker in this process.")
+@click.argument("name", type=click.Choice(WORKERS))
+def worker(name: str) -> None:
+    """Run one worker in this process, until SIGTERM.
+
+    `up` runs one of each; so does a container. Settings come from RAGSTREAM_… variables.
+
+    \b
+    Examples:
+      RAGSTREAM_REDIS_URL=redis://redis:6379/0 ragstream worker retriever
+      RAGSTREAM_TRITON_URL=triton:8001 RAGSTREAM_HEALTH_PORT=8081 ragstream worker embedder
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    app = importlib.import_module(f"services.{name}.app")
+    asyncio.run(app.run())
+
+
+for command in (up, down, status, logs, ingest, ask, models):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    cli.main(prog_name="ragstream")
+
+
+if __name__ == "__main__":
+    main()

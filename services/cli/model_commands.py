@@ -1,0 +1,124 @@
+"""`ragstream models build|list|verify`: the models that Triton serves."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from services.cli import exits, render
+from services.cli.session import Session, data_dir_option, json_option, pass_session
+
+if TYPE_CHECKING:
+    from services.model_builder.build import BuiltModel
+
+
+@click.group(short_help="Build, list and verify the models.")
+def models() -> None:
+    """Build, list and verify the models that Triton serves.
+
+    \b
+    Examples:
+      ragstream models build
+      ragstream models build --generator ~/models/my-onnx-model
+      ragstream models list
+      ragstream models verify --json
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+
+
+@models.command(short_help="Build the models that are not current.")
+@click.option("--embedder", metavar="DIR", help="An ONNX model of your own, or `default`.")
+@click.option("--generator", metavar="DIR", help="An ONNX model of your own, or `default`.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where downloads are kept.  [default: .cache/models of this checkout]",
+)
+@json_option
+@data_dir_option
+@pass_session
+def build(
+    session: Session, *, embedder: str | None, generator: str | None, cache: Path | None
+) -> None:
+    """Build the models that are not current; `up` does it, too. The weights' hashes are checked.
+
+    DIR is a folder as onnxruntime-genai's builder or an ONNX export writes it. Without it,
+    whatever was chosen before stays; `default` goes back to the built-in weights.
+
+    \b
+    Examples:
+      ragstream models build
+      ragstream models build --embedder ~/models/bge-small-onnx
+      ragstream models build --embedder default
+
+    Exit status: 0 both are current, 10 one cannot be built.
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from services.model_builder import build as builder  # noqa: PLC0415 - needs the models extra
+
+    built = builder.build(
+        session.stack_settings().model_repository,
+        cache or session.stack_settings().cache_dir / "models",
+        embedder=embedder,
+        generator=generator,
+        report=render.tell,
+    )
+    _show(session, built)
+
+
+@models.command("list", short_help="Show what is built.")
+@json_option
+@pass_session
+def list_(session: Session) -> None:
+    """Show which models are built, and from what.
+
+    \b
+    Examples:
+      ragstream models list
+      ragstream models list --json | jq -r '.models[].sha256'
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from services.model_builder import build as builder  # noqa: PLC0415 - needs the models extra
+
+    _show(session, builder.list_models(session.stack_settings().model_repository))
+
+
+@models.command(short_help="Hash every file of the models anew.")
+@json_option
+@pass_session
+def verify(session: Session) -> None:
+    """Hash every file of the models, and see whether it is as it was built.
+
+    \b
+    Examples:
+      ragstream models verify
+      ragstream models verify --json
+
+    Exit status: 0 all are as they were built and current, 26 one is not.
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from services.model_builder import build as builder  # noqa: PLC0415 - needs the models extra
+
+    found = builder.verify(session.stack_settings().model_repository)
+    _show(session, found)
+    if not all(model.current for model in found):
+        raise click.exceptions.Exit(exits.NOT_AS_BUILT)
+
+
+def _show(session: Session, found: Sequence["BuiltModel"]) -> None:
+    if session.json:
+        session.show({"models": [_plain(model) for model in found]})
+        return
+    for model in found:
+        size = f"{model.size_bytes / 1e6:.0f} MB" if model.size_bytes else ""
+        render.say(
+            f"{model.name:10} {model.state:9} {size:>7}  {model.sha256[:16]}  {model.source}"
+        )
+
+
+def _plain(model: "BuiltModel") -> dict[str, object]:
+    return {
+        "name": model.name,
+        "state": model.state,
+        "source": model.source,
+        "sha256": model.sha256,
+        "size_bytes": model.size_bytes,
+        "path": str(model.path),
+    }

@@ -1,0 +1,116 @@
+"""The parts of the local stack: Redis, Triton, and one process for each worker."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.cli import probes, redis, triton
+from services.cli.folder import DataFolder
+from services.cli.part import WORKERS, Part, Plan
+from services.cli.ports import HOST
+from services.cli.supervisor import Report
+from services.model_builder.build import build, list_models
+from shared.settings import CommonSettings, StackSettings
+
+MODELS = ("embedder", "generator")
+# Redis writes what it has not flushed yet; Triton lets running requests end, for up to 30 s.
+SERVER_GRACE_S = 35.0
+# A worker needs a moment after its own grace, to close what it has open.
+WORKER_EXTRA_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStack:
+    """Plans the real parts on one data folder.
+
+    Attributes:
+        folder: where their data goes.
+        settings: ports, model repository.
+        common: the user's own settings; what is not overridden for the stack holds.
+    """
+
+    folder: DataFolder
+    settings: StackSettings
+    common: CommonSettings
+
+    @property
+    def wanted(self) -> dict[str, int]:
+        """A port for each name, 0 for any. `triton` is its gRPC port."""
+        given = {"redis": self.settings.redis_port, "triton": self.settings.triton_port}
+        return {**given, **dict.fromkeys(("triton_http", "triton_metrics", *WORKERS), 0)}
+
+    def prepare(self, report: Report) -> None:
+        """Build the models that are not there, and Triton's copy of its python backend.
+
+        Raises:
+            SetupError: weights or wheels are missing.
+        """
+        repository = self.settings.model_repository
+        if not all(model.current for model in list_models(repository)):
+            report("building the models, which takes a minute or two the first time")
+            build(repository, self.settings.cache_dir / "models", report=report)
+        triton.prepare(self.folder.triton)
+
+    def plan(self, ports: Mapping[str, int]) -> Plan:
+        """The parts on these ports.
+
+        Raises:
+            SetupError: wheels are missing.
+        """
+        address = f"{HOST}:{ports['triton']}"
+        password = self.folder.make_password()
+        stages = (
+            (self._redis(ports["redis"], password),),
+            (self._triton(ports),),
+            tuple(self._worker(name, ports, password) for name in WORKERS),
+        )
+        return Plan(
+            stages=stages,
+            redis_url=redis.url(ports["redis"]),
+            triton_url=address,
+            namespace=self.common.namespace,
+        )
+
+    def _redis(self, port: int, password: str) -> Part:
+        return Part(
+            name="redis",
+            argv=tuple(redis.command(self.folder.redis, port, password=password)),
+            ready=probes.redis_ready(redis.url(port), password),
+            port=port,
+            grace_s=SERVER_GRACE_S,
+        )
+
+    def _triton(self, ports: Mapping[str, int]) -> Part:
+        argv, env = triton.command(
+            self.folder.triton,
+            self.settings.model_repository,
+            http_port=ports["triton_http"],
+            grpc_port=ports["triton"],
+            metrics_port=ports["triton_metrics"],
+        )
+        return Part(
+            name="triton",
+            argv=tuple(argv),
+            env=env,
+            ready=probes.triton_ready(f"{HOST}:{ports['triton']}", MODELS),
+            port=ports["triton"],
+            grace_s=SERVER_GRACE_S,
+        )
+
+    def _worker(self, name: str, ports: Mapping[str, int], password: str) -> Part:
+        env = {
+            "RAGSTREAM_REDIS_URL": redis.url(ports["redis"]),
+            "RAGSTREAM_REDIS_PASSWORD": password,
+            "RAGSTREAM_TRITON_URL": f"{HOST}:{ports['triton']}",
+            "RAGSTREAM_HEALTH_PORT": str(ports[name]),
+            "RAGSTREAM_CONSUMER": f"{name}-1",
+            "PYTHONUNBUFFERED": "1",  # a log line that waits in a buffer dies with its process
+        }
+        return Part(
+            name=name,
+            argv=(sys.executable, "-m", "services.cli.main", "worker", name),
+            env=env,
+            ready=probes.http_ready(ports[name]),
+            port=ports[name],
+            grace_s=self.common.grace_period_s + WORKER_EXTRA_S,
+        )
