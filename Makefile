@@ -62,6 +62,6 @@ $(VENV)/bin/python:
 
 $(VENV)/.local $(VENV)/.dev: $(VENV)/.%: locks/%.txt pyproject.toml | $(VENV)/bin/python
 	@echo "== installing locks/$*.txt (hash-checked)"
-	@$(PIP) install --quiet --progress-bar on --require-hashes -r locks/$*.txt
+	@$(PIP) install --require-hashes -r locks/$*.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
