@@ -52,11 +52,12 @@ end
 return 1
 """
 
-# Refreshes a claim only while it is still ours: a worker that was frozen must not steal it back.
+# Sets how long a claim counts as idle, only while it is still ours: a worker that was frozen must
+# not steal it back.
 _REFRESH = """#!lua
 local held = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)
 if not held[1] or held[1][2] ~= ARGV[2] then return 0 end
-redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
+redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'IDLE', ARGV[4], 'JUSTID')
 return 1
 """
 
@@ -158,8 +159,7 @@ class Delivery:
     async def process(self, stage: Stage[M], entry: Entry) -> None:
         """Handle one entry to its end: committed, or dead-lettered, or left to be claimed."""
         with structlog.contextvars.bound_contextvars(stream=entry.stream, entry=entry.id):
-            async with self._claim_kept(stage, entry):
-                await self._finish(stage, entry)
+            await self._finish(stage, entry)
 
     async def with_deliveries(self, stage: Stage[M], entry: Entry) -> Entry:
         """The entry with the number of times that it was delivered."""
@@ -237,8 +237,15 @@ class Delivery:
         now_ms = int(self._clock() * 1000)
         return bury(self._names, entry, code=error.code, reason=str(error), now_ms=now_ms)
 
+    async def hand_back(self, stage: Stage[M], entry: Entry) -> None:
+        """Let another worker claim an entry at once, if it is still ours."""
+        idle_ms = int(self._visibility_s * 1000)
+        with suppress(redis_errors.RedisError):  # then it is claimed after its time-out
+            await self._refresh_claim(stage, entry, idle_ms)
+
     @asynccontextmanager
-    async def _claim_kept(self, stage: Stage[M], entry: Entry) -> AsyncIterator[None]:
+    async def claim_kept(self, stage: Stage[M], entry: Entry) -> AsyncIterator[None]:
+        """Keep others from claiming an entry while the block runs."""
         beat = asyncio.create_task(self._keep_claim(stage, entry))
         try:
             yield
@@ -251,6 +258,8 @@ class Delivery:
         while True:
             await asyncio.sleep(self._visibility_s / 3)
             with suppress(redis_errors.RedisError):  # an outage: the commit will meet it
-                await self._refresh(
-                    keys=[entry.stream], args=[stage.group, self._consumer, entry.id]
-                )
+                await self._refresh_claim(stage, entry, 0)
+
+    async def _refresh_claim(self, stage: Stage[M], entry: Entry, idle_ms: int) -> None:
+        arguments: list[str | int] = [stage.group, self._consumer, entry.id, idle_ms]
+        await self._refresh(keys=[entry.stream], args=arguments)

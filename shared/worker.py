@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from asyncio import sleep
+from asyncio import gather, sleep
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from shared.delivery import Delivery, RetryPolicy, Stage
 from shared.errors import Outage
 from shared.redis import check, ensure_groups, url_from
 from shared.settings import CommonSettings, load
+from shared.slots import Slots
 from shared.streams import Entry, Namespace, Retention
 from shared.telemetry import configure
 from shared.triton import Triton
@@ -117,11 +118,17 @@ async def serve(
     )
     await ensure_groups(redis, [(stage.stream, stage.group) for stage in stages])
     broker = _broker(settings)
-    for stage in stages:
-        _subscribe(broker, delivery, stage, settings, concurrency)
+    slots = [Slots(delivery, stage, concurrency) for stage in stages]
+    for stage, in_hand in zip(stages, slots, strict=True):
+        _subscribe(broker, delivery, stage, in_hand, settings)
+
+    async def drain() -> None:
+        await gather(*(in_hand.drain(settings.grace_period_s) for in_hand in slots))
+
     app = AsgiFastStream(
         broker,
         logger=_LOGGER,
+        after_shutdown=[drain],
         asgi_routes=health.routes(delivery, [redis.ping, check_models]),
     )
     log.info("serving", streams=[stage.stream for stage in stages], consumer=settings.consumer)
@@ -151,16 +158,16 @@ def _subscribe(
     broker: RedisBroker,
     delivery: Delivery,
     stage: Stage[Any],
+    slots: Slots,
     settings: CommonSettings,
-    concurrency: int,
 ) -> None:
     """Subscribe twice: for new entries, and for those that a dead consumer left behind."""
 
     async def on_new(entry: Entry) -> None:
-        await delivery.process(stage, entry)
+        await slots.take(entry)
 
     async def on_claimed(entry: Entry) -> None:
-        await delivery.process(stage, await delivery.with_deliveries(stage, entry))
+        await slots.take(await delivery.with_deliveries(stage, entry))
 
     visible_ms = settings.visibility_timeout_ms
     sub = partial(
@@ -168,14 +175,12 @@ def _subscribe(
         stage.stream,
         group=stage.group,
         consumer=settings.consumer,
-        max_records=concurrency,
+        max_records=1,  # what is read and waits for a slot would only keep others from it
     )
     new = sub(polling_interval=1_000)
     claimed = sub(polling_interval=max(50, visible_ms // 4), min_idle_time=visible_ms)
     for source, handler in ((new, on_new), (claimed, on_claimed)):
-        broker.subscriber(
-            stream=source, max_workers=concurrency, ack_policy=AckPolicy.MANUAL, no_reply=True
-        )(handler)
+        broker.subscriber(stream=source, ack_policy=AckPolicy.MANUAL, no_reply=True)(handler)
 
 
 async def _keep_raw(raw: Any, parse: Callable[[Any], Awaitable[Any]]) -> Any:

@@ -10,6 +10,7 @@ from shared.delivery import Delivery, RetryPolicy, Stage
 from shared.errors import InvalidQuery, RagstreamError, RedisUnavailable, Transient
 from shared.messages import Token, decode_dead_letter, decode_token_event
 from shared.redis import ensure_groups
+from shared.slots import Slots
 from shared.streams import DATA, Effect, Entry, Namespace, decoded, publish
 
 GROUP = "stage"
@@ -210,7 +211,8 @@ async def test_a_busy_worker_keeps_its_claim_and_steals_none(redis: Any, names: 
 
     await put(redis, names)
     entry = await take(redis, names)
-    working = asyncio.create_task(worker(redis, names).process(make_stage(names, wait), entry))
+    slots = Slots(worker(redis, names), make_stage(names, wait), 1)
+    await slots.take(entry)
     idle = [await _idle_ms(redis, names, entry) for _ in range(20)]
     assert max(idle) < 300  # three beats in a visibility time-out of 300 ms
     await redis.xclaim(names.key("in"), GROUP, "b", 0, [entry.id])
@@ -219,7 +221,48 @@ async def test_a_busy_worker_keeps_its_claim_and_steals_none(redis: Any, names: 
     [row] = await redis.xpending_range(names.key("in"), GROUP, "-", "+", 1)
     assert row["consumer"] == b"b"
     slow.set()
-    await working
+    await slots.drain(5)
+
+
+async def test_a_waiting_entry_keeps_its_claim_too(redis: Any, names: Namespace) -> None:
+    """Entries read ahead would be claimed again and again, and given up though nobody failed."""
+    slow = asyncio.Event()
+
+    async def wait(_entry: Entry, _message: Token) -> list[Effect]:
+        await slow.wait()
+        return []
+
+    await put(redis, names)
+    await put(redis, names)
+    first, second = await take(redis, names), await take(redis, names)
+    slots = Slots(worker(redis, names), make_stage(names, wait), 1)
+    await slots.take(first)
+    waiting = asyncio.create_task(slots.take(second))
+    idle = [await _idle_ms(redis, names, second) for _ in range(20)]
+    assert max(idle) < 300
+    slow.set()
+    await waiting
+    await slots.drain(5)
+    assert await left(redis, names) == (0, 0)
+
+
+async def test_a_stopping_worker_finishes_or_hands_back(redis: Any, names: Namespace) -> None:
+    """A roll-out would lose what was in hand, or hold it up until its time-out."""
+    quick, never = asyncio.Event(), asyncio.Event()
+
+    async def wait(_entry: Entry, message: Token) -> list[Effect]:
+        await (quick if message.text == "quick" else never).wait()
+        return [publish(names.key("out"), message, edge=True)]
+
+    slots = Slots(worker(redis, names), make_stage(names, wait), 2)
+    for text in ("quick", "slow"):
+        await put(redis, names, b'{"type":"token","text":"%s"}' % text.encode())
+        await slots.take(await take(redis, names))
+    quick.set()
+    await slots.drain(0.2)
+    assert await texts(redis, names.key("out")) == ["quick"]
+    claimed = await redis.xautoclaim(names.key("in"), GROUP, "b", min_idle_time=300)
+    assert len(claimed[1]) == 1
 
 
 async def _idle_ms(redis: Any, names: Namespace, entry: Entry) -> int:

@@ -1,0 +1,65 @@
+"""Entries in hand: a bounded number is worked on, and none is forgotten when the worker stops."""
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from shared.delivery import Delivery, Stage
+from shared.streams import Entry
+
+log = structlog.get_logger()
+
+
+class Slots:
+    """What one worker has in hand of one stage.
+
+    A claim is kept from the moment its entry was read, not from when work on it begins: an
+    entry that waits for its turn must not look abandoned.
+
+    Args:
+        delivery: runs the entries.
+        stage: where they come from.
+        count: entries worked on at once, above 0.
+    """
+
+    def __init__(self, delivery: Delivery, stage: Stage[Any], count: int) -> None:
+        self._delivery = delivery
+        self._stage = stage
+        self._free = asyncio.Semaphore(count)
+        self._in_hand: dict[str, asyncio.Task[None]] = {}
+
+    async def take(self, entry: Entry) -> None:
+        """Take an entry in hand; returns once work on it has begun, so that no more are read."""
+        if entry.id in self._in_hand:  # claimed from ourselves, after a pause of the whole process
+            return
+        begun = asyncio.Event()
+        task = asyncio.create_task(self._work(entry, begun))
+        self._in_hand[entry.id] = task
+        task.add_done_callback(lambda _: self._in_hand.pop(entry.id))
+        await begun.wait()
+
+    async def _work(self, entry: Entry, begun: asyncio.Event) -> None:
+        try:
+            async with self._delivery.claim_kept(self._stage, entry), self._free:
+                begun.set()
+                await self._delivery.process(self._stage, entry)
+        except asyncio.CancelledError:
+            await self._delivery.hand_back(self._stage, entry)
+            raise
+        except Exception:
+            # nothing was committed: the entry stays pending and is claimed after its time-out
+            log.exception("entry left pending", stream=entry.stream, entry=entry.id)
+        finally:
+            begun.set()
+
+    async def drain(self, grace_s: float) -> None:
+        """Finish what is in hand within `grace_s` seconds, and hand back the rest."""
+        tasks = list(self._in_hand.values())
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=grace_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        log.info("drained", finished=len(tasks) - len(late), handed_back=len(late))
