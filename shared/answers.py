@@ -1,11 +1,13 @@
-"""How a query ends other than by an answer of the model, and how a document fails."""
+"""How a query ends other than by an answer: failed, expired, cancelled; how a document fails."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from shared.errors import RagstreamError
-from shared.messages import Answer, ErrorInfo, Query
+from shared.errors import Cancelled, Expired, RagstreamError
+from shared.messages import Answer, ErrorInfo, Query, Status
 from shared.streams import Effect, Entry, Namespace, Retention, finish, peek_id
+
+_STATUS: dict[type[RagstreamError], Status] = {Expired: "expired", Cancelled: "cancelled"}
 
 
 class Ingested(Protocol):
@@ -14,6 +16,10 @@ class Ingested(Protocol):
     @property
     def document_id(self) -> str:
         """The document."""
+
+    @property
+    def upload(self) -> str:
+        """Name of its bytes, "" if they came with the message."""
 
 
 class Asked(Protocol):
@@ -56,31 +62,28 @@ class Endings:
         return self._failed(message.query.id, message.query, error) if message else []
 
     def _failed(self, query_id: str, query: Query | None, error: RagstreamError) -> list[Effect]:
-        info = ErrorInfo(code=error.code, message=str(error))
-        metadata = query.metadata if query else {}
         return self.finish(
-            Answer(query_id=query_id, status="failed", error=info, metadata=metadata)
-        )
-
-    def expire(self, query: Query, accepted_ms: int) -> list[Effect] | None:
-        """End a query whose deadline has passed; None while there is time."""
-        if query.deadline_ms is None:
-            return None
-        late_ms = int(self._clock() * 1000) - accepted_ms - query.deadline_ms
-        if late_ms < 0:
-            return None
-        info = ErrorInfo(code="expired", message=f"its deadline passed {late_ms} ms ago")
-        return self.finish(
-            Answer(query_id=query.id, status="expired", error=info, metadata=query.metadata)
+            Answer(
+                query_id=query_id,
+                status=_STATUS.get(type(error), "failed"),
+                error=ErrorInfo(code=error.code, message=str(error)),
+                metadata=query.metadata if query else {},
+            )
         )
 
     def fail_document(
         self, _entry: Entry, message: Ingested | None, error: RagstreamError
     ) -> list[Effect]:
         """Write down why a document could not be ingested, for those who wait for it."""
-        return self.document_failed(message.document_id, error) if message else []
+        if message is None:
+            return []
+        return self.document_failed(message.document_id, message.upload, error)
 
-    def document_failed(self, document_id: str, error: RagstreamError) -> list[Effect]:
-        """Mark a document as failed; chunks of an earlier version stay as they are."""
-        fields = ("state", "failed", "error_code", error.code, "error", str(error))
-        return [Effect("HSET", self._names.document(document_id), fields)]
+    def document_failed(self, document_id: str, upload: str, error: RagstreamError) -> list[Effect]:
+        """Mark a document as failed; chunks of an earlier version stay as they are.
+
+        Uploaded bytes stay until their time is over: the dead letter may be redriven.
+        """
+        why = ("error_code", error.code, "error", str(error))
+        record = self._names.document(document_id)
+        return [Effect("HSET", record, ("state", "failed", "done", upload, *why))]

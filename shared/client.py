@@ -8,10 +8,9 @@ Everything that it does can be done from any language with a Redis client: see t
 
 import asyncio
 import hashlib
-import socket
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
+from shared.backpressure import Publisher
 from shared.errors import InvalidMessage
 from shared.messages import (
     Answer,
@@ -39,6 +39,7 @@ from shared.redis import connect, ensure_groups, told
 from shared.streams import DATA, Namespace
 
 _UPLOAD_KEPT_S = 86_400
+_CANCEL_KEPT_S = 86_400
 _POLL_S = 0.1
 _BLOCK_MS = 5_000
 
@@ -71,14 +72,23 @@ class RagstreamClient:
         redis_url: redis://, rediss:// or unix:// URL.
         password: of the Redis user, where the URL has none.
         namespace: the deployment's `RAGSTREAM_NAMESPACE`.
+        high_water: entries of one stage past which nothing more is published, above 0.
 
     Every method raises RedisUnavailable while Redis is away and RedisRefused where it does not
     let us in.
     """
 
-    def __init__(self, redis_url: str, *, password: str = "", namespace: str = "rag") -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        *,
+        password: str = "",
+        namespace: str = "rag",
+        high_water: int = 20_000,
+    ) -> None:
         self._redis: Redis = connect(redis_url, password)
         self._names = Namespace(namespace)
+        self._publisher = Publisher(self._redis, high_water)
 
     async def __aenter__(self) -> Self:
         """Connections open at the first command."""
@@ -104,12 +114,31 @@ class RagstreamClient:
 
         Raises:
             InvalidMessage: a field is out of its bounds.
+            Overloaded: too much waits already; `retry_after_s` says how long to wait.
         """
         query = replace(query, id=query.id or uuid.uuid4().hex)
         payload = _checked(query, decode_query)
+        names = self._names
+        stages = (names.queries, names.retrieve, names.generate)
         with told():
-            await self._redis.xadd(self._names.queries, {DATA: payload})
+            await self._publisher.publish(
+                [names.lane(stage, query.priority) for stage in stages], payload
+            )
         return query.id
+
+    async def cancel(self, query_id: str) -> bool:
+        """Take a question back; it ends with an Answer of status `cancelled`.
+
+        Returns:
+            False if it had its Answer already (then nothing is done); else True: the mark is
+            set, and whichever stage meets the question next ends it.
+        """
+        with told():
+            last: Any = await self._redis.xrevrange(self._names.tokens(query_id), count=1)
+            if last and isinstance(decode_token_event(last[0][1][DATA]), Finished):
+                return False
+            await self._redis.set(self._names.cancelled(query_id), 1, ex=_CANCEL_KEPT_S)
+        return True
 
     async def ask(self, query: Query, *, timeout_s: float = 120.0) -> Answer:
         """Publish a question and wait for its Answer.
@@ -146,33 +175,45 @@ class RagstreamClient:
                 if isinstance(event, Finished):
                     return
 
-    async def answers(self, group: str, *, consumer: str = "") -> AsyncIterator[Answer]:
+    async def answers(
+        self, group: str, *, consumer: str = "", claim_after_s: float = 60.0
+    ) -> AsyncGenerator[Answer]:
         """Subscribe to all answers, from the oldest that is kept.
 
-        Consumers of one group share the answers; an answer is acknowledged when the next one is
-        asked for, so that a consumer that dies gets its last one again.
+        Consumers of one group share the answers. An answer is acknowledged when the next one is
+        asked for: one that a consumer died with goes to another of its group, so each is
+        delivered at least once.
 
         Args:
             group: name of the subscription; every group gets every answer.
-            consumer: this reader's name in the group, stable over restarts. Default: the host's.
+            consumer: this reader's name in the group, unique. Default: a new one.
+            claim_after_s: seconds with one answer after which a consumer counts as dead.
         """
-        stream, consumer = self._names.answers, consumer or socket.gethostname()
+        stream, consumer = self._names.answers, consumer or uuid.uuid4().hex
         with told():
             await ensure_groups(self._redis, [(stream, group)])
-        start = "0"  # first what this consumer was given before and never acknowledged
         while True:
             with told():
-                reply = await self._redis.xreadgroup(
-                    group, consumer, {stream: start}, count=16, block=_BLOCK_MS
-                )
-            entries = _entries(reply)
-            if not entries:
-                start = ">"
+                entries = await self._left_behind(stream, group, consumer, claim_after_s)
+                if not entries:
+                    reply = await self._redis.xreadgroup(
+                        group, consumer, {stream: ">"}, count=1, block=_BLOCK_MS
+                    )
+                    entries = _entries(reply)
             for entry_id, fields in entries:
-                if fields:  # trimmed meanwhile: nothing left to deliver
+                if fields:  # else trimmed meanwhile: nothing is left to deliver
                     yield decode_answer(fields[DATA])
                 with told():
                     await self._redis.xack(stream, group, entry_id)
+
+    async def _left_behind(
+        self, stream: str, group: str, consumer: str, idle_s: float
+    ) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        """The oldest answer that a dead consumer of the group had in hand, if there is one."""
+        claimed: Any = await self._redis.xautoclaim(
+            stream, group, consumer, int(idle_s * 1000), count=1
+        )
+        return list(claimed[1])
 
     async def ingest(
         self,
@@ -197,21 +238,23 @@ class RagstreamClient:
 
         Raises:
             InvalidMessage: a field is out of its bounds.
+            Overloaded: too much waits already; `retry_after_s` says how long to wait.
         """
         document = Document(
             id=document_id,
             collection=collection,
             name=name,
             title=title,
-            upload=f"{document_id}:{uuid.uuid4().hex}",
+            upload=uuid.uuid4().hex,
             sha256=hashlib.sha256(data).hexdigest(),
         )
         payload = _checked(document, decode_document)
-        record = self._names.document(document_id)
+        record, names = self._names.document(document_id), self._names
         with told():
+            await self._publisher.check([names.documents, names.embed, names.index])
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.set(self._names.upload(document.upload or ""), data, ex=_UPLOAD_KEPT_S)
-                pipe.hset(record, mapping={"state": "received", "error_code": "", "error": ""})
+                pipe.hset(record, mapping={"state": "received", "wanted": document.upload or ""})
                 pipe.xadd(self._names.documents, {DATA: payload})
                 await pipe.execute()
         return document_id
@@ -245,7 +288,7 @@ class RagstreamClient:
         known = {name.decode(): value.decode() for name, value in fields.items()}
         return DocumentState(
             id=document_id,
-            state=known.get("state", "unknown"),
+            state=_state(known),
             chunks=int(known.get("chunks", 0)),
             pages=int(known.get("pages", 0)) or None,
             title=known.get("title", ""),
@@ -278,11 +321,17 @@ def _entries(reply: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
     return reply[0][1] if reply else []
 
 
+def _state(record: Mapping[str, str]) -> str:
+    """A document's state; what is said of an earlier upload than the last is not about it."""
+    done, wanted = record.get("done", ""), record.get("wanted", "")
+    return "received" if done and wanted and done != wanted else record.get("state", "unknown")
+
+
 def _checked(message: Message, decode: Callable[[bytes], Any]) -> bytes:
     """Encode a message, held against its bounds: msgspec checks them only when it decodes."""
-    payload = encode_json(message)
     try:
+        payload = encode_json(message)
         decode(payload)
-    except msgspec.ValidationError as exc:
+    except (msgspec.ValidationError, UnicodeEncodeError) as exc:
         raise InvalidMessage(str(exc)) from exc
     return payload

@@ -8,15 +8,16 @@ holds the same entry finds it acknowledged and changes nothing.
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, TypeVar
 
 import redis.exceptions as redis_errors
 import structlog
 from redis.asyncio import Redis
 
+from shared.claims import Claims
 from shared.errors import (
     AttemptsExhausted,
     Outage,
@@ -25,6 +26,8 @@ from shared.errors import (
     RagstreamError,
     SetupError,
     Transient,
+    Undecodable,
+    Unwanted,
 )
 from shared.redis import translate
 from shared.streams import Effect, Entry, Namespace, bury
@@ -33,31 +36,33 @@ from shared.telemetry import shorten
 log = structlog.get_logger()
 M = TypeVar("M")
 R = TypeVar("R")
+CONFLICT = 3
 
-# KEYS: the entry's stream, the once key or "", then one key per effect.
+# KEYS: the entry's stream, the once key (the stream again for none), then one key per effect.
 # ARGV: group, entry id, seconds to keep the once key, then per effect: command, n, n arguments.
 # `#!lua` makes Redis refuse the whole script when memory is full, before it has done anything.
 _COMMIT = """#!lua
-if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
-redis.call('XDEL', KEYS[1], ARGV[2])
-if KEYS[2] ~= '' and not redis.call('SET', KEYS[2], ARGV[2], 'NX', 'EX', ARGV[3]) then
-  return 2
-end
 local at = 4
 for number = 3, #KEYS do
+  if ARGV[at] == 'EXPECT' then
+    local found = redis.call('HGET', KEYS[number], ARGV[at + 2]) or ''
+    if found ~= ARGV[at + 3] then return 3 end
+  end
+  at = at + 2 + tonumber(ARGV[at + 1])
+end
+if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
+redis.call('XDEL', KEYS[1], ARGV[2])
+if KEYS[2] ~= KEYS[1] and not redis.call('SET', KEYS[2], ARGV[2], 'NX', 'EX', ARGV[3]) then
+  return 2
+end
+at = 4
+for number = 3, #KEYS do
   local last = at + 1 + tonumber(ARGV[at + 1])
-  redis.call(ARGV[at], KEYS[number], unpack(ARGV, at + 2, last))
+  if ARGV[at] ~= 'EXPECT' then
+    redis.call(ARGV[at], KEYS[number], unpack(ARGV, at + 2, last))
+  end
   at = last + 1
 end
-return 1
-"""
-
-# Sets how long a claim counts as idle, only while it is still ours: a worker that was frozen must
-# not steal it back.
-_REFRESH = """#!lua
-local held = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)
-if not held[1] or held[1][2] ~= ARGV[2] then return 0 end
-redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'IDLE', ARGV[4], 'JUSTID')
 return 1
 """
 
@@ -74,6 +79,7 @@ class Stage(Generic[M]):
         fail: effects that tell whoever waits that it failed; the message is None where it
             could not be decoded.
         once: key that must not exist yet for the effects to apply, or None.
+        concurrency: entries worked on at once, above 0.
     """
 
     stream: str
@@ -82,6 +88,7 @@ class Stage(Generic[M]):
     handle: Callable[[Entry, M], Awaitable[Sequence[Effect]]]
     fail: Callable[[Entry, M | None, RagstreamError], Sequence[Effect]]
     once: Callable[[Entry, M | None], str | None] = lambda _entry, _message: None
+    concurrency: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +151,13 @@ class Delivery:
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._redis = redis
         self._names = names
-        self._consumer = consumer
-        self._visibility_s = visibility_timeout_ms / 1000
         self._retention_s = query_retention_s
         self._retry = retry or RetryPolicy()
         self._clock = clock
         self._chance = chance
         self._commit = redis.register_script(_COMMIT)
-        self._refresh = redis.register_script(_REFRESH)
+        self.claims = Claims(redis, consumer, visibility_timeout_ms)
         self.outage: str | None = None
 
     async def process(self, stage: Stage[M], entry: Entry) -> None:
@@ -161,36 +165,42 @@ class Delivery:
         with structlog.contextvars.bound_contextvars(stream=entry.stream, entry=entry.id):
             await self._finish(stage, entry)
 
-    async def with_deliveries(self, stage: Stage[M], entry: Entry) -> Entry:
-        """The entry with the number of times that it was delivered."""
-        rows = await self._redis.xpending_range(entry.stream, stage.group, entry.id, entry.id, 1)
-        return replace(entry, deliveries=int(rows[0]["times_delivered"])) if rows else entry
-
     async def _finish(self, stage: Stage[M], entry: Entry) -> None:
+        result = CONFLICT
+        while result == CONFLICT:  # what the effects were made from has changed meanwhile
+            effects, once = await self._effects(stage, entry)
+            commit = partial(self.commit, stage, entry, effects, once)
+            result = await self._outlast(commit)
+        log.debug("entry committed", result=result)
+
+    async def _effects(self, stage: Stage[M], entry: Entry) -> tuple[Sequence[Effect], str | None]:
+        """What the entry leads to, and the key that must not exist for that."""
         message: M | None = None
+        effects: Sequence[Effect]
         try:
-            message = stage.decode(entry)
+            message = _decoded(stage, entry)
             effects = await self._attempts(stage, entry, message)
         except Permanent as error:
             log.warning("entry failed", code=error.code, reason=shorten(str(error)))
             effects = [*stage.fail(entry, message, error), self._dead(entry, error)]
-        once = stage.once(entry, message)
-        result = await self._outlast(lambda: self.commit(stage, entry, effects, once))
-        log.debug("entry committed", result=result)
+        except Unwanted as error:
+            effects = stage.fail(entry, message, error)
+        return effects, stage.once(entry, message)
 
     async def _attempts(self, stage: Stage[M], entry: Entry, message: M) -> Sequence[Effect]:
-        attempt = entry.deliveries
-        while attempt <= self._retry.max_attempts:
+        most, last = self._retry.max_attempts, None
+        for attempt in range(entry.deliveries, most + 1):
+            counted = replace(entry, deliveries=attempt)
             try:
-                return await self._outlast(lambda: stage.handle(entry, message))
+                return await self._outlast(partial(stage.handle, counted, message))
             except Transient as error:
                 last = error
                 log.warning("attempt failed", attempt=attempt, reason=shorten(str(error)))
-            if attempt < self._retry.max_attempts:
+            if attempt < most:
                 await asyncio.sleep(self._wait_s(last, attempt))
-            attempt += 1
-        reason = str(last) if attempt > entry.deliveries else "its worker died each time"
-        raise AttemptsExhausted(f"gave up after {attempt - 1} attempts: {reason}")
+        tried = most if last else entry.deliveries - 1
+        reason = str(last) if last else "its worker died each time"
+        raise AttemptsExhausted(f"gave up after {tried} attempts: {reason}", attempts=tried)
 
     def _wait_s(self, error: Transient, attempt: int) -> float:
         at_least = error.retry_after_s if isinstance(error, Overloaded) else 0.0
@@ -222,44 +232,30 @@ class Delivery:
 
         Returns:
             1 if applied; 0 if somebody else had finished the entry; 2 if `once` existed, so
-            that the entry was a duplicate and only removed.
+            that the entry was a duplicate and only removed; CONFLICT if an expectation among
+            the effects did not hold, so that nothing was done.
 
         Raises:
             redis.exceptions.RedisError: nothing was done.
         """
-        keys = [entry.stream, once or "", *(effect.key for effect in effects)]
+        keys = [entry.stream, once or entry.stream, *(effect.key for effect in effects)]
         arguments: list[bytes | str | int | float] = [stage.group, entry.id, self._retention_s]
         for effect in effects:
             arguments += [effect.command, len(effect.arguments), *effect.arguments]
         return int(await self._commit(keys=keys, args=arguments))
 
-    def _dead(self, entry: Entry, error: RagstreamError) -> Effect:
+    def _dead(self, entry: Entry, error: Permanent) -> Effect:
+        if isinstance(error, AttemptsExhausted):
+            entry = replace(entry, deliveries=error.attempts)
         now_ms = int(self._clock() * 1000)
         return bury(self._names, entry, code=error.code, reason=str(error), now_ms=now_ms)
 
-    async def hand_back(self, stage: Stage[M], entry: Entry) -> None:
-        """Let another worker claim an entry at once, if it is still ours."""
-        idle_ms = int(self._visibility_s * 1000)
-        with suppress(redis_errors.RedisError):  # then it is claimed after its time-out
-            await self._refresh_claim(stage, entry, idle_ms)
 
-    @asynccontextmanager
-    async def claim_kept(self, stage: Stage[M], entry: Entry) -> AsyncIterator[None]:
-        """Keep others from claiming an entry while the block runs."""
-        beat = asyncio.create_task(self._keep_claim(stage, entry))
-        try:
-            yield
-        finally:
-            beat.cancel()
-            with suppress(asyncio.CancelledError):
-                await beat
-
-    async def _keep_claim(self, stage: Stage[M], entry: Entry) -> None:
-        while True:
-            await asyncio.sleep(self._visibility_s / 3)
-            with suppress(redis_errors.RedisError):  # an outage: the commit will meet it
-                await self._refresh_claim(stage, entry, 0)
-
-    async def _refresh_claim(self, stage: Stage[M], entry: Entry, idle_ms: int) -> None:
-        arguments: list[str | int] = [stage.group, self._consumer, entry.id, idle_ms]
-        await self._refresh(keys=[entry.stream], args=arguments)
+def _decoded(stage: Stage[M], entry: Entry) -> M:
+    """The entry's message; whatever a decoder stumbles over will be there the next time, too."""
+    try:
+        return stage.decode(entry)
+    except Permanent:
+        raise
+    except Exception as exc:
+        raise Undecodable(f"{type(exc).__name__}: {exc}") from exc

@@ -11,6 +11,8 @@ from shared.streams import Entry
 M = TypeVar("M", bound=msgspec.Struct)
 _LISTS = ("document_ids",)
 _OBJECTS = ("metadata",)
+_DEEPEST = 64  # levels of metadata
+_LEAST, _MOST = -(2**63), 2**64 - 1  # what MessagePack carries
 
 
 def read_edge(entry: Entry, kind: type[M], decode: Callable[[bytes], M]) -> M:
@@ -27,11 +29,34 @@ def read_edge(entry: Entry, kind: type[M], decode: Callable[[bytes], M]) -> M:
         InvalidMessage: a field is missing, of a wrong type or out of its bounds.
     """
     try:
-        return _from_fields(entry, kind) if entry.data is None else decode(entry.data)
+        message = _from_fields(entry, kind) if entry.data is None else decode(entry.data)
     except msgspec.ValidationError as exc:
         raise InvalidMessage(str(exc)) from exc
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise Undecodable(f"neither JSON nor plain text fields: {exc}") from exc
+    for name in _OBJECTS:
+        _check_free(getattr(message, name, None))
+    return message
+
+
+def _check_free(value: object, level: int = 0) -> None:
+    """Check what a publisher may fill freely: every stage has to be able to pass it on.
+
+    Raises:
+        InvalidMessage: lists and objects within each other deeper than any JSON library follows
+            for sure, or an integer that MessagePack has no form for.
+    """
+    if level > _DEEPEST:
+        raise InvalidMessage(f"metadata is nested deeper than {_DEEPEST} levels")
+    match value:
+        case dict():
+            for inner in value.values():
+                _check_free(inner, level + 1)
+        case list():
+            for inner in value:
+                _check_free(inner, level + 1)
+        case int() if not _LEAST <= value <= _MOST:
+            raise InvalidMessage("metadata holds an integer that does not fit into 64 bits")
 
 
 def _from_fields(entry: Entry, kind: type[M]) -> M:

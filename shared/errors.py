@@ -6,6 +6,9 @@ RagstreamError
 ├── Outage                  a server is away: not the message's fault, the worker waits
 │   ├── RedisUnavailable
 │   └── TritonUnavailable
+├── Unwanted                nobody waits any more: the query ends so, without a dead letter
+│   ├── Expired             its deadline has passed
+│   └── Cancelled           its publisher took it back
 ├── Permanent               the same message can never succeed: dead-letter at once
 │   ├── Undecodable         bytes that are no message of the stream
 │   ├── InvalidMessage      JSON of the wrong shape: a field missing or out of its bounds
@@ -14,7 +17,8 @@ RagstreamError
 │   ├── UnknownDocument     no such document in the collection
 │   ├── UnreadableDocument  a document that cannot become chunks
 │   │   ├── EmptyDocument, NoText, EncryptedDocument, DamagedDocument,
-│   │   └── UnsupportedType, DocumentTooLarge, MissingUpload
+│   │   ├── UnsupportedType, DocumentTooLarge, MissingUpload
+│   │   └── ReadLimitExceeded   its reader took too long or too much, or crashed
 │   ├── InferenceRefused    Triton understood the request and refused it
 │   │   └── PromptTooLong
 │   └── AttemptsExhausted   a transient error that outlived its last attempt
@@ -75,6 +79,24 @@ class TritonUnavailable(Outage):
     """Triton cannot be reached or a model is not ready."""
 
     code = "triton_unavailable"
+
+
+class Unwanted(RagstreamError):
+    """Nobody waits for this query's answer any more."""
+
+    code = "unwanted"
+
+
+class Expired(Unwanted):
+    """The query's deadline has passed."""
+
+    code = "expired"
+
+
+class Cancelled(Unwanted):
+    """The query's publisher took it back."""
+
+    code = "cancelled"
 
 
 class Permanent(RagstreamError):
@@ -161,6 +183,12 @@ class MissingUpload(UnreadableDocument):
     code = "missing_upload"
 
 
+class ReadLimitExceeded(UnreadableDocument):
+    """Reading the document took too much time, memory or text, or ended its process."""
+
+    code = "read_limit"
+
+
 class InferenceRefused(Permanent):
     """Triton understood the request and refused it."""
 
@@ -174,9 +202,17 @@ class PromptTooLong(InferenceRefused):
 
 
 class AttemptsExhausted(Permanent):
-    """A transient error that outlived its last attempt."""
+    """A transient error that outlived its last attempt.
+
+    Attributes:
+        attempts: how often it was tried, from 1.
+    """
 
     code = "attempts_exhausted"
+
+    def __init__(self, message: str, attempts: int) -> None:
+        super().__init__(message)
+        self.attempts = attempts
 
 
 class SetupError(RagstreamError):

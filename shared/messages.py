@@ -14,6 +14,7 @@ from msgspec import Meta
 
 Status = Literal["answered", "abstained", "failed", "cancelled", "expired"]
 Profile = Literal["cited", "stuff"]
+Priority = Literal["interactive", "bulk"]
 Name = Annotated[str, Meta(pattern=r"^[\w][\w.:-]{0,199}\Z")]
 
 
@@ -43,6 +44,7 @@ class Query(Message, frozen=True, kw_only=True):
         profile: which prompt: `cited`, or the classic `stuff`.
         metadata: returned untouched in the Answer.
         traceparent: W3C trace context of the publisher.
+        priority: `bulk` questions wait in a lane of their own and hold up no `interactive` one.
     """
 
     id: Annotated[str, Meta(max_length=200)] = ""
@@ -56,6 +58,7 @@ class Query(Message, frozen=True, kw_only=True):
     profile: Profile = "cited"
     metadata: dict[str, Any] = {}
     traceparent: str = ""
+    priority: Priority = "interactive"
 
 
 class Document(Message, frozen=True, kw_only=True):
@@ -141,7 +144,11 @@ class Generate(Message, frozen=True, kw_only=True):
 
 
 class Embed(Message, frozen=True, kw_only=True):
-    """Ingestor to embedder: a document's chunks, in its order."""
+    """Ingestor to embedder: a document's chunks, in its order.
+
+    `version` is the entry id of its Document: a later one wins, whichever is done first. `upload`
+    is the Document's, so that whoever handed it in can tell that it is this one that is done.
+    """
 
     document_id: str
     collection: str
@@ -150,6 +157,8 @@ class Embed(Message, frozen=True, kw_only=True):
     sha256: str
     pages: int | None = None
     chunks: tuple[Chunk, ...]
+    version: str = ""
+    upload: str = ""
 
 
 class Index(Message, frozen=True, kw_only=True):
@@ -164,6 +173,8 @@ class Index(Message, frozen=True, kw_only=True):
     chunks: tuple[Chunk, ...]
     embeddings: bytes
     model: str = ""
+    version: str = ""
+    upload: str = ""
 
 
 class Citation(msgspec.Struct, frozen=True, kw_only=True):

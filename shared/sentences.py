@@ -24,8 +24,9 @@ _NEVER_LAST = _set(
 _BEFORE_NUMBER = _set("fig tab eq eqn ref sec sect ch chap vol vols no nos pp p art")
 # These end a sentence when a word follows that mostly begins one.
 _MAY_BE_LAST = _set("al etc sp spp nov a.m p.m u.s u.k u.s.a inc ltd co corp")
+# A run of stops is looked at once, from its beginning: "....…" would else take quadratic time.
 _END = re.compile(
-    r"""[.!?]+["'”’»)\]]*(?=\s)|"""  # noqa: RUF001 - closing quotes of several languages
+    r"""(?<![.!?])[.!?]++["'”’»)\]]*+(?=\s)|"""  # noqa: RUF001 - closing quotes of several languages
     r"[。！？]+[”’」』）]*|\n+"  # noqa: RUF001 - Chinese and Japanese stops
 )
 _BEFORE = re.compile(r"([^\s(\[{\"'“‘«]*)$")  # noqa: RUF001 - opening quotes of several languages

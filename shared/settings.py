@@ -9,9 +9,16 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from shared.errors import SettingsError
 
@@ -38,10 +45,22 @@ class CommonSettings(Settings):
 
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
-        description="Redis, as redis://, rediss:// or unix:// URL, without its password.",
-        pattern=r"^(rediss?|unix)://",
+        description="Redis, as redis://, rediss:// (TLS) or unix:// URL, or "
+        "redis+sentinel://host:port,host:port/master_name/0 (rediss+sentinel:// with TLS); "
+        "an ACL user stands in it, as in redis://embedder@host:6379/0, its password does not.",
+        pattern=r"^((rediss?|unix)://|rediss?\+sentinel://[^/?]+/[^/?]+)",
     )
     redis_password: SecretStr = Field(SecretStr(""), description="Password of the Redis user.")
+    redis_sentinel_password: SecretStr = Field(
+        SecretStr(""), description="Password of the sentinels, if they want one."
+    )
+    redis_ca_file: str = Field(
+        "", description="PEM file of who may sign Redis's certificate; empty: the system's list."
+    )
+    redis_cert_file: str = Field(
+        "", description="PEM file of our own certificate, where Redis wants one of its clients."
+    )
+    redis_key_file: str = Field("", description="PEM file of that certificate's key.")
     triton_url: str = Field(
         "127.0.0.1:8001", description="Triton's gRPC address, host:port.", pattern=r"^[^/]+:\d+$"
     )
@@ -79,6 +98,18 @@ class CommonSettings(Settings):
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line written."
     )
+
+    @model_validator(mode="after")
+    def _redis_fits(self) -> Self:
+        """What the URL would leave unused was meant otherwise, as TLS files without TLS."""
+        files = [self.redis_ca_file, self.redis_cert_file, self.redis_key_file]
+        if any(files) and not self.redis_url.startswith("rediss"):
+            raise ValueError("REDIS_CA_FILE, _CERT_FILE and _KEY_FILE want a rediss:// REDIS_URL")
+        if missing := [file for file in files if file and not Path(file).is_file()]:
+            raise ValueError(f"no such REDIS_..._FILE: {', '.join(missing)}")
+        if self.redis_sentinel_password.get_secret_value() and "+sentinel:" not in self.redis_url:
+            raise ValueError("REDIS_SENTINEL_PASSWORD wants a redis+sentinel:// REDIS_URL")
+        return self
 
 
 class StackSettings(Settings):

@@ -19,14 +19,13 @@ class Slots:
 
     Args:
         delivery: runs the entries.
-        stage: where they come from.
-        count: entries worked on at once, above 0.
+        stage: where they come from, and how many are worked on at once.
     """
 
-    def __init__(self, delivery: Delivery, stage: Stage[Any], count: int) -> None:
+    def __init__(self, delivery: Delivery, stage: Stage[Any]) -> None:
         self._delivery = delivery
         self._stage = stage
-        self._free = asyncio.Semaphore(count)
+        self._free = asyncio.Semaphore(stage.concurrency)
         self._in_hand: dict[str, asyncio.Task[None]] = {}
 
     async def take(self, entry: Entry) -> None:
@@ -41,11 +40,11 @@ class Slots:
 
     async def _work(self, entry: Entry, begun: asyncio.Event) -> None:
         try:
-            async with self._delivery.claim_kept(self._stage, entry), self._free:
+            async with self._delivery.claims.kept(self._stage.group, entry), self._free:
                 begun.set()
                 await self._delivery.process(self._stage, entry)
         except asyncio.CancelledError:
-            await self._delivery.hand_back(self._stage, entry)
+            await self._delivery.claims.hand_back(self._stage.group, entry)
             raise
         except Exception:
             # nothing was committed: the entry stays pending and is claimed after its time-out

@@ -10,7 +10,15 @@ from typing import TypeVar
 import msgspec
 
 from shared.errors import Undecodable
-from shared.messages import Answer, DeadLetter, Finished, Message, encode_json, encode_msgpack
+from shared.messages import (
+    Answer,
+    DeadLetter,
+    Finished,
+    Message,
+    Priority,
+    encode_json,
+    encode_msgpack,
+)
 
 DATA = b"__data__"
 Argument = bytes | str | int | float
@@ -47,7 +55,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A Redis command on one key, run together with the acknowledgement or not at all."""
+    """A Redis command on one key, run together with the acknowledgement or not at all.
+
+    The command `EXPECT` writes nothing: unless the hash's field (first argument) holds the value
+    (second, "" for no such field), the whole commit is refused and the entry handled anew.
+    """
 
     command: str
     key: str
@@ -119,6 +131,14 @@ class Namespace:
         """Hash: collection to 1, for each that a document was ever ingested into."""
         return self.key("collections")
 
+    def lane(self, stream: str, priority: Priority) -> str:
+        """The stream of a stage for questions of this priority."""
+        return stream if priority == "interactive" else f"{stream}:bulk"
+
+    def cancelled(self, query_id: str) -> str:
+        """Exists once a query was cancelled."""
+        return self.key("cancel", query_id)
+
     def tokens(self, query_id: str) -> str:
         """Edge: a query's own stream of tokens, ended by its Answer."""
         return self.key("tokens", query_id)
@@ -147,6 +167,12 @@ class Retention:
     query_s: int
     answer_s: int
     tokens_s: int
+
+
+def order(entry_id: str) -> tuple[int, int]:
+    """What entry ids are compared by; "" comes before all."""
+    ms, _, number = entry_id.partition("-")
+    return int(ms or 0), int(number or 0)
 
 
 def publish(stream: str, message: Message, *, edge: bool = False) -> Effect:
@@ -206,9 +232,10 @@ def peek_id(entry: Entry) -> str | None:
     data = entry.data
     if data is None:
         given = entry.fields.get(b"id", b"").decode("utf-8", "replace")
-        return given or entry.id
+        return given if 0 < len(given) <= _LONGEST_ID else entry.id
     try:
         found = msgspec.json.decode(data, type=dict[str, object]).get("id")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return found if isinstance(found, str) and 0 < len(found) <= _LONGEST_ID else entry.id
+    usable = isinstance(found, str) and 0 < len(found) <= _LONGEST_ID
+    return str(found) if usable else entry.id

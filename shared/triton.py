@@ -4,8 +4,10 @@ Foreign errors are mapped here, at the boundary: unreachable or not ready is an 
 overloaded, refused is permanent.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +33,13 @@ MOST_TEXTS = 256  # max_batch_size of model_repository/embedder/config.pbtxt
 _INTERACTIVE, _BULK = 1, 2  # its priorities: a question overtakes a document's chunks
 # Errors inside a stream carry no status, only words.
 _FULL = ("queue is full", "Exceeds maximum queue size")
-_AWAY = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED")
-_REFUSED = ("INVALID_ARGUMENT", "INTERNAL", "NOT_FOUND", "UNIMPLEMENTED", "OUT_OF_RANGE")
+_AWAY = ("UNAVAILABLE", "CANCELLED")
+# A model whose process died answers so until Triton is started anew.
+_NOT_READY = ("is not ready", "is not healthy")
+_REFUSED = ("INVALID_ARGUMENT", "NOT_FOUND", "UNIMPLEMENTED", "OUT_OF_RANGE")
+# A stream that is silent for longer has lost its server. The first piece may wait for its turn
+# behind the whole queue and for its own prompt.
+_FIRST_PIECE_S, _NEXT_PIECE_S = 600.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ def translate(error: InferenceServerException | grpc.aio.AioRpcError) -> Ragstre
         return PromptTooLong(message)
     if any(words in message for words in _FULL) or "RESOURCE_EXHAUSTED" in status:
         return Overloaded(message, retry_after_s=1.0)
-    if any(word in status for word in _AWAY) or "is not ready" in message:
+    if any(word in status for word in _AWAY) or any(words in message for words in _NOT_READY):
         return TritonUnavailable(message)
     if any(word in status for word in _REFUSED) or "invalid_request" in message:
         return InferenceRefused(message)
@@ -87,7 +94,7 @@ class Triton:
         await self._client.close()
 
     async def require(self, models: Sequence[str]) -> None:
-        """Check that models are served.
+        """Check that models are served, each by a request that costs it nothing.
 
         Raises:
             TritonUnavailable: the server is away or a model still loads.
@@ -97,6 +104,7 @@ class Triton:
             for model in models:
                 if not await self._client.is_model_ready(model):
                     await self._explain_missing(model)
+                await self._prod(model)
         except InferenceServerException as exc:
             raise TritonUnavailable(f"Triton at {self._url}: {exc.message()}") from exc
 
@@ -110,6 +118,15 @@ class Triton:
             f"{', '.join(sorted(n for n, s in states.items() if s == 'READY')) or 'none'}. "
             "Build it with `ragstream models build`."
         )
+
+    async def _prod(self, model: str) -> None:
+        """Ask a model for nothing: Triton calls one ready whose process has died."""
+        if model == EMBEDDER:
+            await self._infer_texts(["ready?"], "token_count", _INTERACTIVE)
+        elif model == GENERATOR:
+            with suppress(InferenceRefused):  # what it must say to 0 tokens
+                async for _ in self.generate("ready?", max_tokens=0):
+                    pass
 
     async def _live(self) -> bool:
         return bool(await self._client.is_server_ready())
@@ -164,7 +181,7 @@ class Triton:
         return found
 
     async def generate(
-        self, prompt: str, *, max_tokens: int, temperature: float = 0.0
+        self, prompt: str, *, max_tokens: int, temperature: float = 0.0, bulk: bool = False
     ) -> AsyncIterator[Piece]:
         """Stream a model's continuation of a prompt.
 
@@ -172,28 +189,51 @@ class Triton:
             prompt: text as the model reads it, chat template applied.
             max_tokens: most tokens to generate, above 0.
             temperature: 0 for greedy.
+            bulk: let interactive questions go first.
 
         Yields:
             Pieces in order. Closing the iterator early cancels the request in Triton.
 
         Raises:
             PromptTooLong, Outage, Overloaded, InferenceRefused: see `translate`.
+            Transient: the stream ended before its text did.
         """
         sampling = {"max_tokens": max_tokens, "temperature": temperature}
-        responses = self._client.stream_infer(_requests(prompt, sampling))
+        responses = self._client.stream_infer(_requests(prompt, sampling, bulk=bulk))
+        finished = False
         try:
-            async for result, error in responses:
+            async for result, error in _unless_silent(responses):
                 if error is not None:
                     raise translate(error)
                 if (piece := _piece(result)) is not None:
+                    finished = bool(piece.finish_reason)
                     yield piece
         except (InferenceServerException, grpc.aio.AioRpcError) as exc:
             raise translate(exc) from exc
         finally:
             responses.cancel()
+        if not finished:
+            raise Transient("the stream ended before its text did")
 
 
-async def _requests(prompt: str, sampling: dict[str, float]) -> AsyncIterator[dict[str, object]]:
+async def _unless_silent(responses: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """The same responses; raises TritonUnavailable where the next one does not come."""
+    patience_s = _FIRST_PIECE_S
+    while True:
+        try:
+            async with asyncio.timeout(patience_s):
+                response = await anext(responses)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as exc:
+            raise TritonUnavailable(f"a stream was silent for {patience_s:g} s") from exc
+        yield response
+        patience_s = _NEXT_PIECE_S
+
+
+async def _requests(
+    prompt: str, sampling: dict[str, float], *, bulk: bool
+) -> AsyncIterator[dict[str, object]]:
     """The one request of a stream, with the tensors of Triton's vLLM backend."""
     flags = ("stream", "exclude_input_in_output", "return_finish_reason")
     counts = ("return_num_input_tokens", "return_num_output_tokens")
@@ -202,7 +242,9 @@ async def _requests(prompt: str, sampling: dict[str, float]) -> AsyncIterator[di
         _bytes_input("sampling_parameters", [1], [json.dumps(sampling)]),
         *(_true_input(name) for name in (*flags, *counts)),
     ]
-    yield {"model_name": GENERATOR, "inputs": inputs}
+    # a parameter of the request, not of sampling: the vLLM backend refuses names it does not know
+    lane = {"lane": "bulk" if bulk else "interactive"}
+    yield {"model_name": GENERATOR, "inputs": inputs, "parameters": lane}
 
 
 def _bytes_input(name: str, shape: Sequence[int], texts: Sequence[str]) -> InferInput:

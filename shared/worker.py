@@ -2,6 +2,7 @@
 
 import logging
 import random
+import signal
 import time
 from asyncio import gather, sleep
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -18,14 +19,16 @@ from redis.asyncio import Redis
 
 from shared import health
 from shared.answers import Endings
+from shared.broker import StreamBroker
 from shared.delivery import Delivery, RetryPolicy, Stage
 from shared.errors import Outage
-from shared.redis import check, ensure_groups, url_from
+from shared.redis import check, connect, ensure_groups, url_from
 from shared.settings import CommonSettings, load
 from shared.slots import Slots
 from shared.streams import Entry, Namespace, Retention
 from shared.telemetry import configure
 from shared.triton import Triton
+from shared.wanted import Wanted
 
 log = structlog.get_logger()
 # FastStream's own logger brings handlers of its own; this one goes the way of all lines.
@@ -42,6 +45,7 @@ class Worker:
         triton: client of the models.
         names: keys of the namespace.
         endings: effects that end a query or a document's ingestion.
+        wanted: whether anybody still waits for a query.
     """
 
     settings: CommonSettings
@@ -49,6 +53,7 @@ class Worker:
     triton: Triton
     names: Namespace
     endings: Endings
+    wanted: Wanted
 
 
 @asynccontextmanager
@@ -62,12 +67,19 @@ async def worker(part: str) -> AsyncIterator[Worker]:
         answer_s=settings.answer_retention_s,
         tokens_s=settings.tokens_retention_s,
     )
-    redis, triton = Redis.from_url(url_from(settings)), Triton(settings.triton_url)
+    redis, triton = connect(url_from(settings)), Triton(settings.triton_url)
+    signal.signal(signal.SIGTERM, _exit)
     try:
-        yield Worker(settings, redis, triton, names, Endings(names, retention, time.time))
+        endings = Endings(names, retention, time.time)
+        yield Worker(settings, redis, triton, names, endings, Wanted(redis, names))
     finally:
         await redis.aclose()
         await triton.close()
+
+
+def _exit(_number: int, _frame: object) -> None:
+    """End in order; uvicorn, too, raises the signal again once it has shut down."""
+    raise SystemExit(0)
 
 
 async def wait_until(passes: Callable[[], Awaitable[Any]]) -> None:
@@ -88,7 +100,6 @@ async def serve(
     own: Worker,
     stages: Sequence[Stage[Any]],
     *,
-    concurrency: int,
     search: bool = False,
     models: Sequence[str] = (),
 ) -> None:
@@ -97,7 +108,6 @@ async def serve(
     Args:
         own: the worker's connections.
         stages: what to do with which stream.
-        concurrency: entries of one stream in hand at once, above 0.
         search: the worker needs Redis's search commands.
         models: the worker needs these models in Triton.
 
@@ -116,9 +126,10 @@ async def serve(
         query_retention_s=settings.query_retention_s,
         retry=RetryPolicy(max_attempts=settings.max_attempts),
     )
-    await ensure_groups(redis, [(stage.stream, stage.group) for stage in stages])
+    groups = [(stage.stream, stage.group) for stage in stages]
+    await wait_until(partial(ensure_groups, redis, groups))
     broker = _broker(settings)
-    slots = [Slots(delivery, stage, concurrency) for stage in stages]
+    slots = [Slots(delivery, stage) for stage in stages]
     for stage, in_hand in zip(stages, slots, strict=True):
         _subscribe(broker, delivery, stage, in_hand, settings)
 
@@ -143,7 +154,7 @@ async def serve(
 
 
 def _broker(settings: CommonSettings) -> RedisBroker:
-    return RedisBroker(
+    return StreamBroker(
         url_from(settings),
         parser=_keep_raw,
         decoder=_to_entry,
@@ -167,7 +178,7 @@ def _subscribe(
         await slots.take(entry)
 
     async def on_claimed(entry: Entry) -> None:
-        await slots.take(await delivery.with_deliveries(stage, entry))
+        await slots.take(await delivery.claims.counted(stage.group, entry))
 
     visible_ms = settings.visibility_timeout_ms
     sub = partial(

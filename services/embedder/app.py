@@ -2,13 +2,13 @@
 
 from functools import partial
 
-from services.embedder.handler import embed_chunks, embed_query
+from services.embedder.handler import change_lane, embed_chunks, embed_query
 from services.embedder.questions import read_query
 from services.embedder.settings import EmbedderSettings
 from shared.delivery import Stage
-from shared.messages import Embed, Query, decode_embed
+from shared.messages import Embed, Priority, Query, decode_embed
 from shared.settings import load
-from shared.streams import Entry, decoded, peek_id
+from shared.streams import Effect, Entry, decoded, peek_id
 from shared.triton import EMBEDDER
 from shared.worker import Worker, serve, worker
 
@@ -23,26 +23,41 @@ async def run() -> None:
     """
     own = load(EmbedderSettings)
     async with worker(GROUP) as w:
-        await serve(
-            w,
-            [_questions(w, own), _chunks(w, own)],
-            concurrency=own.concurrency,
-            models=[EMBEDDER],
+        interactive = _questions(w, own, "interactive", own.concurrency)
+        bulk = _questions(w, own, "bulk", own.bulk_concurrency)
+        await serve(w, [interactive, bulk, _chunks(w, own)], models=[EMBEDDER])
+
+
+def _questions(w: Worker, own: EmbedderSettings, lane: Priority, concurrency: int) -> Stage[Query]:
+    stream = w.names.lane(w.names.queries, lane)
+
+    def belongs_elsewhere(query: Query | None) -> bool:
+        return query is not None and w.names.lane(w.names.queries, query.priority) != stream
+
+    async def handle(entry: Entry, query: Query) -> list[Effect]:
+        if belongs_elsewhere(query):
+            return await change_lane(entry, query, names=w.names)
+        return await embed_query(
+            entry,
+            query,
+            triton=w.triton,
+            names=w.names,
+            wanted=w.wanted,
+            max_chars=own.max_question_chars,
         )
 
-
-def _questions(w: Worker, own: EmbedderSettings) -> Stage[Query]:
     def seen(entry: Entry, query: Query | None) -> str | None:
         query_id = query.id if query else peek_id(entry)
-        return w.names.seen(query_id) if query_id else None
+        return w.names.seen(query_id) if query_id and not belongs_elsewhere(query) else None
 
     return Stage(
-        stream=w.names.queries,
+        stream=stream,
         group=GROUP,
-        decode=partial(read_query, max_chars=own.max_question_chars),
-        handle=partial(embed_query, triton=w.triton, names=w.names, endings=w.endings),
+        decode=read_query,
+        handle=handle,
         fail=w.endings.fail_new,
         once=seen,
+        concurrency=concurrency,
     )
 
 
@@ -53,4 +68,5 @@ def _chunks(w: Worker, own: EmbedderSettings) -> Stage[Embed]:
         decode=decoded(decode_embed),
         handle=partial(embed_chunks, triton=w.triton, names=w.names, batch_texts=own.batch_texts),
         fail=w.endings.fail_document,
+        concurrency=own.bulk_concurrency,
     )

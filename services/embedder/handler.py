@@ -1,19 +1,26 @@
 """What the embedder does: questions and chunks to vectors, through Triton."""
 
-from shared.answers import Endings
+from services.embedder.questions import check_question
 from shared.messages import Embed, Index, Query, Retrieve
 from shared.streams import Effect, Entry, Namespace, publish
 from shared.timing import Stopwatch
 from shared.triton import EMBEDDER, Triton
+from shared.wanted import Wanted
 
 
 async def embed_query(
-    entry: Entry, query: Query, *, triton: Triton, names: Namespace, endings: Endings
+    entry: Entry,
+    query: Query,
+    *,
+    triton: Triton,
+    names: Namespace,
+    wanted: Wanted,
+    max_chars: int,
 ) -> list[Effect]:
     """Turn a question into its vector and hand it to the retriever."""
     watch = Stopwatch(entry)
-    if (expired := endings.expire(query, entry.published_ms)) is not None:
-        return expired
+    check_question(query, max_chars=max_chars)
+    await wanted.check(query, entry.published_ms)
     vectors = await triton.embed([query.question])
     message = Retrieve(
         query=query,
@@ -22,7 +29,12 @@ async def embed_query(
         timings_ms={"embedder": watch.read()},
         models={"embedder": EMBEDDER},
     )
-    return [publish(names.retrieve, message)]
+    return [publish(names.lane(names.retrieve, query.priority), message)]
+
+
+async def change_lane(_entry: Entry, query: Query, *, names: Namespace) -> list[Effect]:
+    """Put a bulk question that was published among the interactive ones into its own lane."""
+    return [publish(names.lane(names.queries, query.priority), query, edge=True)]
 
 
 async def embed_chunks(
@@ -41,5 +53,7 @@ async def embed_chunks(
         chunks=message.chunks,
         embeddings=vectors.astype("<f4").tobytes(),
         model=EMBEDDER,
+        version=message.version,
+        upload=message.upload,
     )
     return [publish(names.index, indexed)]

@@ -12,7 +12,12 @@ class EmbedderSettings(Settings):
 
     prefix: ClassVar[str] = f"{PREFIX}EMBEDDER_"
 
-    concurrency: int = Field(16, ge=1, le=1_000, description="Entries in hand at once per stream.")
+    concurrency: int = Field(
+        16, ge=1, le=1_000, description="Entries of a stream in hand at once, bulk lane apart."
+    )
+    bulk_concurrency: int = Field(
+        8, ge=1, le=1_000, description="Entries of a bulk lane in hand at once."
+    )
     max_question_chars: int = Field(
         4_000, ge=1, le=1_000_000, description="Longest question accepted, in characters."
     )

@@ -6,7 +6,7 @@ from services.generator.handler import generate
 from services.generator.settings import GeneratorSettings
 from services.generator.tokens import TokenStream
 from shared.delivery import Stage
-from shared.messages import Generate, Query, decode_generate
+from shared.messages import Generate, Priority, Query, decode_generate
 from shared.settings import load
 from shared.streams import decoded
 from shared.triton import EMBEDDER, GENERATOR
@@ -23,19 +23,29 @@ async def run() -> None:
     """
     own = load(GeneratorSettings)
     async with worker(GROUP) as w:
-        await serve(
-            w, [_questions(w, own)], concurrency=own.concurrency, models=[EMBEDDER, GENERATOR]
-        )
+        interactive = _questions(w, own, "interactive", own.concurrency)
+        bulk = _questions(w, own, "bulk", own.bulk_concurrency)
+        await serve(w, [interactive, bulk], models=[EMBEDDER, GENERATOR])
 
 
-def _questions(w: Worker, own: GeneratorSettings) -> Stage[Generate]:
+def _questions(
+    w: Worker, own: GeneratorSettings, lane: Priority, concurrency: int
+) -> Stage[Generate]:
     def tokens(query: Query) -> TokenStream:
         return TokenStream(w.redis, w.names, query, w.settings.tokens_retention_s)
 
     return Stage(
-        stream=w.names.generate,
+        stream=w.names.lane(w.names.generate, lane),
         group=GROUP,
         decode=decoded(decode_generate),
-        handle=partial(generate, triton=w.triton, tokens=tokens, endings=w.endings, settings=own),
+        handle=partial(
+            generate,
+            triton=w.triton,
+            tokens=tokens,
+            endings=w.endings,
+            wanted=w.wanted,
+            settings=own,
+        ),
         fail=w.endings.fail,
+        concurrency=concurrency,
     )

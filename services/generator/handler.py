@@ -14,6 +14,7 @@ from shared.messages import Answer, Evidence, Generate, Hit, Query, Usage
 from shared.streams import Effect, Entry
 from shared.timing import Stopwatch
 from shared.triton import GENERATOR, Triton
+from shared.wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +32,20 @@ async def generate(
     triton: Triton,
     tokens: Callable[[Query], TokenStream],
     endings: Endings,
+    wanted: Wanted,
     settings: GeneratorSettings,
 ) -> list[Effect]:
     """Answer a question from its passages, and end the query with that."""
     watch, query = Stopwatch(entry), message.query
-    if (expired := endings.expire(query, message.accepted_ms)) is not None:
-        return expired
+    await wanted.check(query, message.accepted_ms)
     hits = prompt.fit(message.hits, settings.prompt_tokens)
     passages = evidence.sentences(hits)
     written = Written()
     if passages:
         stream = tokens(query)
         await stream.start(entry.deliveries)
-        written = await _write(query, hits, triton, stream, settings)
+        async with wanted.during(query, message.accepted_ms):
+            written = await _write(query, hits, triton, stream, settings)
     found, proof = await _judge(query, written.text, passages, hits, triton, settings)
     return endings.finish(
         Answer(
@@ -76,6 +78,7 @@ async def _write(
     asked = triton.generate(
         prompt.wrap(text, settings.chat_template),
         max_tokens=query.max_tokens or settings.answer_tokens,
+        bulk=query.priority == "bulk",
     )
     async for piece in asked:
         pieces.append(piece)

@@ -15,7 +15,12 @@ class GeneratorSettings(Settings):
 
     prefix: ClassVar[str] = f"{PREFIX}GENERATOR_"
 
-    concurrency: int = Field(4, ge=1, le=1_000, description="Questions in hand at once.")
+    concurrency: int = Field(
+        4, ge=1, le=1_000, description="Entries of a stream in hand at once, bulk lane apart."
+    )
+    bulk_concurrency: int = Field(
+        2, ge=1, le=1_000, description="Entries of a bulk lane in hand at once."
+    )
     prompt_tokens: int = Field(
         1_500,
         ge=100,
@@ -31,7 +36,7 @@ class GeneratorSettings(Settings):
     on_unsupported: OnUnsupported = Field(
         "extract",
         description="When a sentence has no support in the passages: `extract` quotes the best "
-        "supporting sentences, `abstain` says I don't know, `flag` lets the text pass as it is.",
+        "supporting sentences, `abstain` says I don't know, `flag` lets it pass uncited.",
     )
     support_threshold: float = Field(
         0.7, ge=0, le=1, description="Similarity from which a passage supports a sentence."

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.generator.citations import cite, markers, with_markers, without_markers
+from services.generator.citations import cite, with_markers, without_markers
 from services.generator.evidence import Sentence, Support, rank, supports
 from services.generator.settings import OnUnsupported
 from shared.messages import Citation, Hit, Status
@@ -84,25 +84,31 @@ def decide(
     checked = supports([without_markers(text) for text in answer], near[1:], passages)
     holds = all(support.score >= rules.support_threshold for support in checked)
     if checked and (holds or rules.on_unsupported == "flag"):
-        return _own_words(answer, checked, passages, hits)
+        return _own_words(checked, passages, hits, rules.support_threshold)
     if rules.on_unsupported == "abstain":
         return ABSTAINED
     return _quotes(passages, hits, near[0], rules.evidence_threshold)
 
 
 def _own_words(
-    answer: Sequence[str],
     checked: Sequence[Support],
     passages: Sequence[Sentence],
     hits: Sequence[Hit],
+    threshold: float,
 ) -> Verdict:
-    """The model's sentences, each citing what it named itself, else what supports it best."""
+    """The model's sentences, each citing the passage that supports it best.
+
+    A marker that the model set itself does not count: small models set them at random. A
+    sentence without support, which only `flag` lets pass, cites nothing.
+    """
     text, citations = [], {}
-    for sentence, support in zip(answer, checked, strict=True):
+    for support in checked:
         nearest = passages[support.best]
-        named = [number for number in markers(sentence) if number == nearest.number]
-        text.append(with_markers(sentence, named or [nearest.number]))
-        citations[nearest.text] = cite(nearest, hits)
+        if support.score >= threshold:
+            text.append(with_markers(support.text, [nearest.number]))
+            citations[nearest.text] = cite(nearest, hits)
+        else:
+            text.append(support.text)
     mean = sum(support.score for support in checked) / len(checked)
     return Verdict("answered", " ".join(text), tuple(citations.values()), round(mean, 4))
 

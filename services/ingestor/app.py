@@ -4,6 +4,7 @@ from functools import partial
 
 from services.ingestor.documents import read_document
 from services.ingestor.handler import ingest
+from services.ingestor.sandbox import Limits, Sandbox
 from services.ingestor.settings import IngestorSettings
 from shared.delivery import Stage
 from shared.errors import RagstreamError
@@ -23,19 +24,28 @@ async def run() -> None:
         SetupError: a setting, Redis or Triton is not as the ingestor needs it.
     """
     own = load(IngestorSettings)
-    async with worker(GROUP) as w:
-        await serve(w, [_documents(w, own)], concurrency=own.concurrency, models=[EMBEDDER])
+    async with worker(GROUP) as w, Sandbox(Limits.of(own), own.concurrency) as sandbox:
+        await serve(w, [_documents(w, own, sandbox)], models=[EMBEDDER])
 
 
-def _documents(w: Worker, own: IngestorSettings) -> Stage[Document]:
+def _documents(w: Worker, own: IngestorSettings, sandbox: Sandbox) -> Stage[Document]:
     def fail(entry: Entry, document: Document | None, error: RagstreamError) -> list[Effect]:
         document_id = document.id if document else peek_id(entry)
-        return w.endings.document_failed(document_id, error) if document_id else []
+        upload = (document.upload or "") if document else ""
+        return w.endings.document_failed(document_id, upload, error) if document_id else []
 
     return Stage(
         stream=w.names.documents,
         group=GROUP,
         decode=read_document,
-        handle=partial(ingest, redis=w.redis, triton=w.triton, names=w.names, settings=own),
+        handle=partial(
+            ingest,
+            redis=w.redis,
+            triton=w.triton,
+            names=w.names,
+            settings=own,
+            read=sandbox.read,
+        ),
         fail=fail,
+        concurrency=own.concurrency,
     )

@@ -5,7 +5,7 @@ from functools import partial
 from services.retriever.handler import retrieve, store
 from services.retriever.settings import RetrieverSettings
 from shared.delivery import Stage
-from shared.messages import Index, Retrieve, decode_index, decode_retrieve
+from shared.messages import Index, Priority, Retrieve, decode_index, decode_retrieve
 from shared.settings import load
 from shared.streams import decoded
 from shared.worker import Worker, serve, worker
@@ -21,23 +21,28 @@ async def run() -> None:
     """
     own = load(RetrieverSettings)
     async with worker(GROUP) as w:
-        await serve(w, [_questions(w, own), _chunks(w)], concurrency=own.concurrency, search=True)
+        interactive = _questions(w, own, "interactive", own.concurrency)
+        bulk = _questions(w, own, "bulk", own.bulk_concurrency)
+        await serve(w, [interactive, bulk, _chunks(w)], search=True)
 
 
-def _questions(w: Worker, own: RetrieverSettings) -> Stage[Retrieve]:
+def _questions(
+    w: Worker, own: RetrieverSettings, lane: Priority, concurrency: int
+) -> Stage[Retrieve]:
     return Stage(
-        stream=w.names.retrieve,
+        stream=w.names.lane(w.names.retrieve, lane),
         group=GROUP,
         decode=decoded(decode_retrieve),
         handle=partial(
             retrieve,
             redis=w.redis,
             names=w.names,
-            endings=w.endings,
+            wanted=w.wanted,
             top_k=own.top_k,
             candidates=own.candidates,
         ),
         fail=w.endings.fail,
+        concurrency=concurrency,
     )
 
 

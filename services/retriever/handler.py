@@ -1,12 +1,14 @@
 """What the retriever does: finds passages for a question, writes chunks into the index."""
 
+from typing import Any
+
 from redis.asyncio import Redis
 
 from services.retriever import index
-from shared.answers import Endings
 from shared.messages import Generate, Index, Retrieve
-from shared.streams import Effect, Entry, Namespace, publish
+from shared.streams import Effect, Entry, Namespace, order, publish
 from shared.timing import Stopwatch
+from shared.wanted import Wanted
 
 
 async def retrieve(
@@ -15,17 +17,16 @@ async def retrieve(
     *,
     redis: Redis,
     names: Namespace,
-    endings: Endings,
+    wanted: Wanted,
     top_k: int,
     candidates: int,
 ) -> list[Effect]:
     """Find the passages for a question and hand both to the generator."""
     watch, query = Stopwatch(entry), message.query
-    if (expired := endings.expire(query, message.accepted_ms)) is not None:
-        return expired
-    wanted = query.top_k or top_k
+    await wanted.check(query, message.accepted_ms)
+    most = query.top_k or top_k
     hits = await index.find(
-        redis, names, query, message.embedding, top_k=wanted, limit=max(candidates, wanted)
+        redis, names, query, message.embedding, top_k=most, limit=max(candidates, most)
     )
     found = Generate(
         query=query,
@@ -34,11 +35,17 @@ async def retrieve(
         timings_ms={**message.timings_ms, "retriever": watch.read()},
         models=message.models,
     )
-    return [publish(names.generate, found)]
+    return [publish(names.lane(names.generate, query.priority), found)]
 
 
 async def store(_entry: Entry, message: Index, *, redis: Redis, names: Namespace) -> list[Effect]:
-    """Swap a document's chunks for these, in one step."""
+    """Swap a document's chunks for these, in one step, unless a later version is there already."""
     await index.ensure(redis, names, index.dimension(message))
-    old = await redis.hget(names.document(message.document_id), "chunks")
-    return index.write(names, message, int(old or 0))
+    record = names.document(message.document_id)
+    found: list[Any] = await redis.hmget(record, ["version", "chunks"])
+    known, chunks = found
+    if known and order(known.decode()) > order(message.version):
+        return []
+    # another version may be written between this look and the commit: then we look again
+    unchanged = Effect("EXPECT", record, ("version", known or b""))
+    return [unchanged, *index.write(names, message, int(chunks or 0))]

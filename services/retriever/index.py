@@ -140,7 +140,8 @@ def _write_document(names: Namespace, message: Index) -> Effect:
     fields = (
         "state", "ingested", "collection", message.collection, "name", message.name,
         "title", message.title, "sha256", message.sha256, "chunks", len(message.chunks),
-        "pages", message.pages or 0, "model", message.model, "error_code", "", "error", "",
+        "pages", message.pages or 0, "model", message.model, "version", message.version,
+        "done", message.upload, "error_code", "", "error", "",
     )  # fmt: skip
     return Effect("HSET", names.document(message.document_id), fields)
 

@@ -68,7 +68,8 @@ def lexical(
 
 def keywords(question: str) -> list[str]:
     """The question's words that say something, lower case, each once, at most MOST_WORDS."""
-    words = (word.lower() for word in _WORD.findall(question))
+    # an underscore alone is a word to the expression and a fault to the query language
+    words = (word.lower() for word in _WORD.findall(question) if word.strip("_"))
     return [w for w in dict.fromkeys(words) if w not in _STOPWORDS][:MOST_WORDS]
 
 

@@ -1,8 +1,9 @@
 """What crosses a stream today can be read tomorrow, and the other way round.
 
-golden.json holds the bytes that the first version wrote: JSON of the edge streams as it stands,
-MessagePack of the inner ones in hex. A change that breaks them breaks messages that wait in
-somebody's Redis while the workers are replaced: add a field with a default instead.
+golden.json holds the bytes that each version wrote, the newest last: JSON of the edge streams as
+it stands, MessagePack of the inner ones in hex. All of them must be read to the same message. A
+change that breaks an old one breaks messages that wait in somebody's Redis while the workers are
+replaced: add a field with a default instead, and append what is written now.
 """
 
 import json
@@ -17,7 +18,9 @@ from hypothesis import strategies as st
 
 from shared import messages as m
 
-GOLDEN: dict[str, str] = json.loads((Path(__file__).parent / "golden.json").read_text("utf-8"))
+GOLDEN: dict[str, list[str]] = json.loads(
+    (Path(__file__).parent / "golden.json").read_text("utf-8")
+)
 QUERY = m.Query(id="q", question="?")
 CHUNKS = (m.Chunk(text="T.", page=1, section="S", tokens=2),)
 DOCUMENT = {"document_id": "d", "collection": "c", "name": "n", "title": "t", "sha256": "s"}
@@ -81,22 +84,22 @@ INNER: list[tuple[m.Message, Decode]] = [
 ]
 
 
-def golden(message: m.Message) -> str:
+def golden(message: m.Message) -> list[str]:
     return GOLDEN[type(message).__name__.lower()]
 
 
 @pytest.mark.parametrize(("message", "decode"), EDGE)
 def test_json_stays_as_it_was(message: m.Message, decode: Decode) -> None:
     """Consumers in other languages parse just these bytes."""
-    assert m.encode_json(message).decode() == golden(message)
-    assert decode(golden(message).encode()) == message
+    assert m.encode_json(message).decode() == golden(message)[-1]
+    assert all(decode(written.encode()) == message for written in golden(message))
 
 
 @pytest.mark.parametrize(("message", "decode"), INNER)
 def test_messagepack_stays_as_it_was(message: m.Message, decode: Decode) -> None:
     """A rolling update has workers of two versions on one stream."""
-    assert m.encode_msgpack(message).hex() == golden(message)
-    assert decode(bytes.fromhex(golden(message))) == message
+    assert m.encode_msgpack(message).hex() == golden(message)[-1]
+    assert all(decode(bytes.fromhex(written)) == message for written in golden(message))
 
 
 def test_every_message_has_its_golden_bytes() -> None:
@@ -107,7 +110,7 @@ def test_every_message_has_its_golden_bytes() -> None:
 @pytest.mark.parametrize(("message", "decode"), EDGE)
 def test_fields_of_a_later_version_are_ignored(message: m.Message, decode: Decode) -> None:
     """A new publisher would break every worker that is not yet new."""
-    later = golden(message).removesuffix("}") + ',"later":{"a":[1]}}'
+    later = golden(message)[-1].removesuffix("}") + ',"later":{"a":[1]}}'
     assert decode(later.encode()) == message
 
 

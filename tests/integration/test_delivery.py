@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,6 +141,39 @@ async def test_undecodable_bytes_are_kept(
     assert await left(redis, names) == (0, 0)
 
 
+async def test_a_decoder_that_stumbles_is_no_poison(redis: Any, names: Namespace) -> None:
+    """One message nested too deeply would be read again and again, for ever."""
+
+    def stumble(_entry: Entry) -> Token:
+        raise RecursionError
+
+    async def never(_entry: Entry, _message: Token) -> list[Effect]:
+        raise AssertionError
+
+    await put(redis, names)
+    stage = replace(make_stage(names, never), decode=stumble)
+    await worker(redis, names).process(stage, await take(redis, names))
+    assert await texts(redis, names.key("failed")) == ["?: undecodable"]
+
+
+async def test_a_commit_that_came_too_late_is_made_anew(redis: Any, names: Namespace) -> None:
+    """Two versions of a document would leave chunks of both in the index."""
+    record, seen = names.document("d"), []
+
+    async def handle(_entry: Entry, message: Token) -> list[Effect]:
+        seen.append(await redis.hget(record, "chunks") or b"")
+        if len(seen) == 1:
+            await redis.hset(record, "chunks", 7)  # another worker was quicker
+        expected = Effect("EXPECT", record, ("chunks", seen[-1]))
+        return [expected, publish(names.key("out"), message, edge=True)]
+
+    await put(redis, names)
+    await worker(redis, names).process(make_stage(names, handle), await take(redis, names))
+    assert seen == [b"", b"7"]
+    assert await texts(redis, names.key("out")) == ["x"]
+    assert await left(redis, names) == (0, 0)
+
+
 async def test_a_permanent_error_is_not_tried_again(redis: Any, names: Namespace) -> None:
     """An empty question would be asked five times."""
     calls = []
@@ -166,6 +200,8 @@ async def test_a_transient_error_is_tried_up_to_the_cap(redis: Any, names: Names
     await worker(redis, names).process(make_stage(names, stumble), await take(redis, names))
     assert len(calls) == 3
     assert await texts(redis, names.key("failed")) == ["x: attempts_exhausted"]
+    [(_, fields)] = await redis.xrange(names.dead)
+    assert decode_dead_letter(fields[DATA]).attempts == 3
 
 
 async def test_an_outage_uses_up_no_attempt(redis: Any, names: Namespace) -> None:
@@ -194,7 +230,7 @@ async def test_an_entry_that_kills_its_workers_is_given_up(
     for _ in range(4):
         await redis.xclaim(names.key("in"), GROUP, "a", 0, [entry.id])
     delivery = worker(redis, names)
-    counted = await delivery.with_deliveries(stage, entry)
+    counted = await delivery.claims.counted(stage.group, entry)
     assert counted.deliveries == 5
     await delivery.process(stage, counted)
     assert await texts(redis, names.key("failed")) == ["x: attempts_exhausted"]
@@ -211,7 +247,7 @@ async def test_a_busy_worker_keeps_its_claim_and_steals_none(redis: Any, names: 
 
     await put(redis, names)
     entry = await take(redis, names)
-    slots = Slots(worker(redis, names), make_stage(names, wait), 1)
+    slots = Slots(worker(redis, names), make_stage(names, wait))
     await slots.take(entry)
     idle = [await _idle_ms(redis, names, entry) for _ in range(20)]
     assert max(idle) < 300  # three beats in a visibility time-out of 300 ms
@@ -235,7 +271,7 @@ async def test_a_waiting_entry_keeps_its_claim_too(redis: Any, names: Namespace)
     await put(redis, names)
     await put(redis, names)
     first, second = await take(redis, names), await take(redis, names)
-    slots = Slots(worker(redis, names), make_stage(names, wait), 1)
+    slots = Slots(worker(redis, names), make_stage(names, wait))
     await slots.take(first)
     waiting = asyncio.create_task(slots.take(second))
     idle = [await _idle_ms(redis, names, second) for _ in range(20)]
@@ -254,7 +290,7 @@ async def test_a_stopping_worker_finishes_or_hands_back(redis: Any, names: Names
         await (quick if message.text == "quick" else never).wait()
         return [publish(names.key("out"), message, edge=True)]
 
-    slots = Slots(worker(redis, names), make_stage(names, wait), 2)
+    slots = Slots(worker(redis, names), replace(make_stage(names, wait), concurrency=2))
     for text in ("quick", "slow"):
         await put(redis, names, b'{"type":"token","text":"%s"}' % text.encode())
         await slots.take(await take(redis, names))
@@ -263,6 +299,8 @@ async def test_a_stopping_worker_finishes_or_hands_back(redis: Any, names: Names
     assert await texts(redis, names.key("out")) == ["quick"]
     claimed = await redis.xautoclaim(names.key("in"), GROUP, "b", min_idle_time=300)
     assert len(claimed[1]) == 1
+    [row] = await redis.xpending_range(names.key("in"), GROUP, "-", "+", 1)
+    assert row["times_delivered"] == 1  # the stop itself counts as nobody's attempt
 
 
 async def _idle_ms(redis: Any, names: Namespace, entry: Entry) -> int:

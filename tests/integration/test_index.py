@@ -1,17 +1,22 @@
 """The index in a real Redis: who is found, in which scope, and by nobody's query syntax."""
 
+import asyncio
+import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+from services.retriever import handler as retriever
 from services.retriever import index, search
+from shared.answers import Endings
 from shared.delivery import Delivery, Stage
 from shared.errors import Permanent, UnknownCollection, UnknownDocument
-from shared.messages import Chunk, Hit, Index, Query, decode_index
+from shared.messages import Chunk, Hit, Index, Query, decode_index, encode_msgpack
 from shared.redis import ensure_groups
-from shared.streams import Entry, Namespace, decoded
+from shared.streams import DATA, Entry, Namespace, Retention, decoded
 
 DIM = 4
 RNG = np.random.default_rng(7)
@@ -35,21 +40,32 @@ async def store(
     await ensure_groups(redis, [(stage.stream, stage.group)])
     delivery = Delivery(redis, names, "test")
     for document_id, chunks in texts.items():
-        message = Index(
-            document_id=document_id,
-            collection=collection,
-            name="",
-            title="",
-            sha256="",
-            chunks=tuple(Chunk(text=text, tokens=3) for text in chunks),
-            embeddings=b"".join(vector().tobytes() for _ in chunks),
-        )
+        message = index_message(document_id, chunks, collection)
         await index.ensure(redis, names, index.dimension(message))
         await redis.xadd(stage.stream, {"x": "x"})
         [[_, [(entry_id, _)]]] = await redis.xreadgroup("retriever", "t", {stage.stream: ">"})
         old = int(await redis.hget(names.document(document_id), "chunks") or 0)
         entry = Entry(stage.stream, entry_id.decode())
         assert await delivery.commit(stage, entry, index.write(names, message, old)) == 1
+
+
+def index_message(
+    document_id: str, texts: list[str], collection: str = "c", version: str = ""
+) -> Index:
+    return Index(
+        document_id=document_id,
+        collection=collection,
+        name="",
+        title="",
+        sha256="",
+        chunks=tuple(Chunk(text=text, tokens=3) for text in texts),
+        embeddings=b"".join(vector().tobytes() for _ in texts),
+        version=version,
+    )
+
+
+def endings(names: Namespace) -> Endings:
+    return Endings(names, Retention(query_s=60, answer_s=60, tokens_s=60), time.time)
 
 
 async def find(redis: Any, names: Namespace, **asked: Any) -> list[Hit]:
@@ -91,6 +107,8 @@ async def test_a_scope_is_kept(redis: Any, names: Namespace) -> None:
         '"',
         "-oak ~red %secret%",
         "$collection",
+        "_",
+        "_ beech __",
     ],
 )
 async def test_a_question_is_no_query_syntax(redis: Any, names: Namespace, question: str) -> None:
@@ -119,6 +137,26 @@ async def test_a_shorter_version_leaves_no_old_chunk(redis: Any, names: Namespac
     await store(redis, names, {"a": ["red oak", "red beech", "red ash"]})
     await store(redis, names, {"a": ["red larch"]})
     assert [hit.text for hit in await find(redis, names, question="red")] == ["red larch"]
+
+
+async def test_two_versions_at_the_same_time_leave_one(redis: Any, names: Namespace) -> None:
+    """Chunks of an old version would stay for ever among those of the new one."""
+    await ensure_groups(redis, [(names.index, "retriever")])
+    handle = partial(retriever.store, redis=redis, names=names)
+    stage = Stage(
+        names.index, "retriever", decoded(decode_index), handle, endings(names).fail_document
+    )
+    entries = []
+    for version, texts in (("9-0", ["old a", "old b", "old c"]), ("10-0", ["new"])):
+        message = index_message("d", texts, version=version)
+        entry_id = await redis.xadd(names.index, {DATA: encode_msgpack(message)})
+        await redis.xreadgroup("retriever", "t", {names.index: ">"})
+        fields = {DATA: encode_msgpack(message)}
+        entries.append(Entry(names.index, entry_id.decode(), fields))
+    delivery = Delivery(redis, names, "t")
+    await asyncio.gather(*(delivery.process(stage, entry) for entry in reversed(entries)))
+    hits = await find(redis, names, question="old new")
+    assert [hit.text for hit in hits] == ["new"]
 
 
 async def test_another_embedders_vectors_are_refused(redis: Any, names: Namespace) -> None:

@@ -21,7 +21,17 @@ from tests.running_stack import EXAMPLES, Stack
 
 QUESTION = "Why must samples of different size be made comparable?"
 GIVE_UP_S = 60
-INNER = ("queries", "documents", "embed", "index", "retrieve", "generate")
+INNER = (
+    "queries",
+    "documents",
+    "embed",
+    "index",
+    "retrieve",
+    "generate",
+    "queries:bulk",
+    "retrieve:bulk",
+    "generate:bulk",
+)
 
 
 @pytest.fixture
@@ -204,7 +214,9 @@ async def test_the_same_bytes_again_change_nothing(stack: Stack, redis: Any) -> 
             await client.ingest(text.encode(), document_id="twice", name="a.txt")
             [state] = [state async for state in client.wait_ingested(["twice"])]
             assert (state.state, state.chunks) == ("ingested", 1)
+            redis.hsetnx("rag:chunk:twice:0", "mark", "of the first time")
         before = redis.hgetall("rag:chunk:twice:0")
+        assert before[b"mark"] == b"of the first time"
         await client.ingest(b"Only oaks stood in the second forest.", document_id="twice")
         async for _ in client.wait_ingested(["twice"]):
             pass
@@ -245,6 +257,43 @@ def test_a_query_inside_a_killed_worker_is_answered_once(
     os.kill(stack.pid(part), signal.SIGKILL)
     [answer] = answers_to(redis, query_id)
     assert answer.status == "answered"
+
+
+def test_a_generator_killed_while_it_writes_answers_once(stack: Stack, redis: Any) -> None:
+    """A crash in the middle of an answer would lose it, or leave half of it as the whole."""
+    query_id = redis.xadd("rag:queries", {"question": QUESTION, "stream": "true"}).decode()
+    tokens, last, kinds = f"rag:tokens:{query_id}", "0", []
+    while "token" not in kinds:
+        [[_, entries]] = redis.xread({tokens: last}, block=GIVE_UP_S * 500)
+        last = entries[-1][0]
+        kinds += [json.loads(fields[DATA])["type"] for _, fields in entries]
+    os.kill(stack.pid("generator"), signal.SIGKILL)
+    [answer] = answers_to(redis, query_id)
+    assert answer.status == "answered"
+    events = [json.loads(fields[DATA])["type"] for _, fields in redis.xrange(tokens)]
+    assert (events.count("started"), events.count("finished")) == (2, 1)
+    assert answer.attempt == 2
+
+
+async def test_a_cancelled_question_frees_the_generator(stack: Stack) -> None:
+    """Triton would go on writing for somebody who has left, and everybody else would wait."""
+    query = Query(id=uuid.uuid4().hex, question=QUESTION, stream=True, max_tokens=4096)
+    async with stack.client() as client:
+        async for event in client.stream(query):
+            if isinstance(event, Token):
+                assert await client.cancel(query.id)
+            if isinstance(event, Finished):
+                assert event.answer.status == "cancelled"
+        assert not await client.cancel(query.id)
+        after = await client.ask(Query(question=QUESTION))
+    assert after.status == "answered"
+
+
+def test_a_bulk_question_from_any_shell_changes_its_lane(redis: Any) -> None:
+    """Ten thousand questions of a script would stand before those of people."""
+    answer = ask_raw(redis, {"question": QUESTION, "priority": "bulk"})
+    assert answer.status == "answered"
+    assert redis.xinfo_stream("rag:generate:bulk")["entries-added"] >= 1
 
 
 async def test_a_document_inside_a_killed_ingestor_is_ingested(stack: Stack, redis: Any) -> None:

@@ -42,7 +42,7 @@ class TritonPythonModel:
         error = pb_utils.TritonError
         try:
             job = GeneratorJob(request, self._decoder, self._tokenizer)
-            self._scheduler.submit(job)
+            self._scheduler.submit(job, bulk=_is_bulk(request))
         except PromptTooLongError as exc:
             send_error(request.get_response_sender(), str(exc), error.INVALID_ARG)
         except ValueError as exc:  # a stream's errors carry no code, so the words must
@@ -50,3 +50,8 @@ class TritonPythonModel:
             send_error(request.get_response_sender(), reason, error.INVALID_ARG)
         except QueueFull as exc:
             send_error(request.get_response_sender(), str(exc), error.UNAVAILABLE)
+
+
+def _is_bulk(request: Any) -> bool:
+    """Whether the request's parameters name the bulk lane; a caller that names none is not."""
+    return bool(json.loads(request.parameters() or "{}").get("lane") == "bulk")

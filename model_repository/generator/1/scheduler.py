@@ -2,8 +2,9 @@
 
 import threading
 import traceback
-from collections import deque
 from typing import Protocol
+
+from lanes import Lanes
 
 
 class Job(Protocol):
@@ -32,23 +33,24 @@ class Scheduler:
 
     def __init__(self, max_waiting: int) -> None:
         self._max_waiting = max_waiting
-        self._waiting: deque[Job] = deque()
+        self._waiting: Lanes[Job] = Lanes()
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job) -> None:
-        """Queue a job.
+    def submit(self, job: Job, *, bulk: bool = False) -> None:
+        """Queue a job, in the lane of bulk ones if it is one.
 
         Raises:
             QueueFull: too many wait, none of them cancelled.
         """
         with self._changed:
-            gone = self._remove_cancelled() if len(self._waiting) >= self._max_waiting else []
+            full = len(self._waiting) >= self._max_waiting
+            gone = self._waiting.remove(lambda other: other.is_cancelled()) if full else []
             full = len(self._waiting) >= self._max_waiting
             if not full:
-                self._waiting.append(job)
+                self._waiting.append(job, bulk=bulk)
                 self._changed.notify()
         for other in gone:
             other.drop("cancelled while it waited")
@@ -59,17 +61,11 @@ class Scheduler:
         """Drop the waiting jobs, wait for the running one and end the thread."""
         with self._changed:
             self._closed = True
-            dropped = list(self._waiting)
-            self._waiting.clear()
+            dropped = self._waiting.remove(lambda _: True)
             self._changed.notify()
         for job in dropped:
             job.drop("the server is shutting down")
         self._thread.join()
-
-    def _remove_cancelled(self) -> list[Job]:
-        gone = [job for job in self._waiting if job.is_cancelled()]
-        self._waiting = deque(job for job in self._waiting if job not in gone)
-        return gone
 
     def _loop(self) -> None:
         while (job := self._next()) is not None:
@@ -81,7 +77,7 @@ class Scheduler:
     def _next(self) -> Job | None:
         """The next job, waited for; None once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._waiting)
+            self._changed.wait_for(lambda: self._closed or len(self._waiting) > 0)
             return None if self._closed else self._waiting.popleft()
 
 

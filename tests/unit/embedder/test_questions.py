@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.embedder.questions import read_query
+from services.embedder.questions import check_question, read_query
 from shared.errors import InvalidMessage, InvalidQuery, RagstreamError, Undecodable
 from shared.messages import Query
 from shared.streams import DATA, Entry, peek_id
@@ -14,7 +14,9 @@ def entry(**fields: bytes | str) -> Entry:
 
 
 def read(given: Entry) -> Query:
-    return read_query(given, max_chars=4_000)
+    query = read_query(given)
+    check_question(query, max_chars=4_000)
+    return query
 
 
 def test_json_is_read() -> None:
@@ -56,6 +58,12 @@ def test_plain_fields_are_read_by_their_words() -> None:
         (entry(other="x"), InvalidMessage, "question"),
         (entry(question="x", top_k="many"), InvalidMessage, "top_k"),
         (entry(question="x", metadata="{"), Undecodable, "JSON"),
+        (
+            entry(data='{"question":"x","metadata":{"n":99999999999999999999}}'),
+            InvalidMessage,
+            "64",
+        ),
+        (entry(data='{"question":"x","metadata":{"a":' + "[" * 5_000), Undecodable, "JSON"),
     ],
 )
 def test_each_bad_question_has_its_own_error(

@@ -75,7 +75,10 @@ def test_redis_errors_mean_what_they_mean(
     ("status", "message", "ours"),
     [
         ("StatusCode.UNAVAILABLE", "connection refused", errors.TritonUnavailable),
-        ("StatusCode.DEADLINE_EXCEEDED", "too slow", errors.TritonUnavailable),
+        ("StatusCode.DEADLINE_EXCEEDED", "too slow", errors.Transient),
+        ("StatusCode.INTERNAL", "Stub process 'x_0_0' is not healthy.", errors.TritonUnavailable),
+        ("StatusCode.INTERNAL", "out of memory", errors.Transient),
+        (None, "invalid_request: top_p must be ...", errors.InferenceRefused),
         ("StatusCode.INVALID_ARGUMENT", "bad shape", errors.InferenceRefused),
         (None, "prompt_too_long: 9000 tokens, at most 8192", errors.PromptTooLong),
         (None, "the request queue is full", errors.Overloaded),

@@ -1,0 +1,77 @@
+"""Publishing with a high-water mark: past it, publishers are told when to come back."""
+
+from collections.abc import Sequence
+
+from redis.asyncio import Redis
+
+from shared.errors import Overloaded
+
+# KEYS: the stream to publish to, then those of the stages behind it.
+# ARGV: high-water mark, payload or "" to look only.
+_PUBLISH = """#!lua
+for number = 1, #KEYS do
+  local waiting = redis.call('XLEN', KEYS[number])
+  if waiting >= tonumber(ARGV[1]) then
+    -- no XRANGE: a publisher needs no right to read what others asked
+    local now, read_ms = redis.call('TIME'), 0
+    local group = redis.call('XINFO', 'GROUPS', KEYS[number])[1] or {}
+    for at = 1, #group, 2 do
+      if group[at] == 'last-delivered-id' then
+        read_ms = tonumber(string.match(group[at + 1], '^%d+'))
+      end
+    end
+    local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
+    return {KEYS[number], waiting, read_ms > 0 and now_ms - read_ms or 0}
+  end
+end
+if ARGV[2] ~= '' then redis.call('XADD', KEYS[1], '*', '__data__', ARGV[2]) end
+return {}
+"""
+_SHORTEST_S, _LONGEST_S = 0.5, 60.0
+_ROOM = 0.1  # share of the mark that shall be free when the publisher comes back
+
+
+def retry_after_s(waited_ms: float) -> float:
+    """Seconds until a tenth of the mark is free again, 0.5..60.
+
+    What was read last had waited behind the whole queue, so its age tells how fast the stage is:
+    a queue of n entries moved n in `waited_ms`, and a tenth of them takes a tenth of that.
+    """
+    return min(_LONGEST_S, max(_SHORTEST_S, waited_ms / 1000 * _ROOM))
+
+
+class Publisher:
+    """Adds messages to edge streams while there is room behind them.
+
+    Args:
+        redis: client that returns bytes.
+        high_water: entries of any one stage past which nothing more is published, above 0.
+    """
+
+    def __init__(self, redis: Redis, high_water: int) -> None:
+        self._script = redis.register_script(_PUBLISH)
+        self._high_water = high_water
+
+    async def publish(self, stages: Sequence[str], payload: bytes) -> None:
+        """Add a message to the first of `stages`, if each has room.
+
+        Raises:
+            Overloaded: one has not; nothing was published.
+        """
+        full = await self._script(keys=list(stages), args=[self._high_water, payload])
+        if full:
+            stream, waiting, waited_ms = full
+            wait_s = retry_after_s(max(0, int(waited_ms)))
+            raise Overloaded(
+                f"{waiting} entries wait on {bytes(stream).decode()}, the mark is "
+                f"{self._high_water}: try again in {wait_s:.1f} s",
+                retry_after_s=wait_s,
+            )
+
+    async def check(self, stages: Sequence[str]) -> None:
+        """Look whether there is room.
+
+        Raises:
+            Overloaded: one of the stages is full.
+        """
+        await self.publish(stages, b"")
