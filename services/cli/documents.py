@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -67,15 +68,35 @@ def read(source: Source, limit_bytes: int) -> bytes:
         UnreadableDocument: the system refuses to read it.
     """
     try:
-        size = source.path.stat().st_size
-        if size > limit_bytes:
-            raise DocumentTooLarge(
-                f"{size:,} bytes, and the limit is {limit_bytes:,} "
-                "(RAGSTREAM_INGESTOR_MAX_DOCUMENT_BYTES)"
-            )
-        return source.path.read_bytes()
+        return _bytes(source.path, limit_bytes)
     except OSError as exc:
         raise UnreadableDocument(f"cannot be read: {exc.strerror or exc}") from exc
+
+
+def _bytes(path: Path, limit_bytes: int) -> bytes:
+    """Read what is a regular file now, whatever it was when it was found."""
+    _check_regular(path.stat())  # opening a device can do things, so that comes second
+    with open(path, "rb", opener=_open_at_once) as file:
+        state = os.fstat(file.fileno())
+        _check_regular(state)
+        data = b"" if state.st_size > limit_bytes else file.read(limit_bytes + 1)
+    size = max(len(data), state.st_size)
+    if size > limit_bytes:
+        raise DocumentTooLarge(
+            f"{size:,} bytes, and the limit is {limit_bytes:,} "
+            "(RAGSTREAM_INGESTOR_MAX_DOCUMENT_BYTES)"
+        )
+    return data
+
+
+def _check_regular(state: os.stat_result) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        raise UnreadableDocument("cannot be read: it is a pipe, a device or a folder, no file")
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    """Open without waiting, should a pipe have taken the file's place."""
+    return os.open(name, flags | os.O_NONBLOCK)
 
 
 def _walk(root: Path, notice: Notice) -> Iterator[Path]:
@@ -92,12 +113,19 @@ def _walk(root: Path, notice: Notice) -> Iterator[Path]:
 
 
 def _is_wanted(file: Path) -> bool:
-    return file.suffix.lower() in READABLE and not file.name.startswith(".") and file.is_file()
+    if file.suffix.lower() not in READABLE or file.name.startswith("."):
+        return False
+    try:
+        return file.is_file()  # no pipe, device or socket
+    except OSError:
+        return True  # in a folder that may be listed, not entered: sending it says so
 
 
 def _note_link(path: Path, inside: Path, notice: Notice) -> bool:
     """Whether a symbolic link leads out of the folder that was given; then it is said."""
-    if not path.is_symlink() or path.resolve().is_relative_to(inside):
+    if not os.path.islink(path):  # noqa: PTH114 - Path.is_symlink raises where it may not look
+        return False
+    if path.resolve().is_relative_to(inside):
         return False
     notice(f"skipped {path}: it is a link that leads out of {inside}")
     return True

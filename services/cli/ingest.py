@@ -93,7 +93,7 @@ def ingest(
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     limit_bytes = load(IngestorSettings, session.environ).max_document_bytes
     _refuse_special(paths)
-    sources = tuple(documents.find(paths, collection, render.tell))
+    sources = tuple(documents.find(paths, collection, _tell))
     if not sources:
         raise click.UsageError(f"nothing to read there; types: {' '.join(documents.READABLE)}")
     order = Order(
@@ -108,11 +108,17 @@ def ingest(
     raise click.exceptions.Exit(_exit_code(results))
 
 
+def _tell(line: str) -> None:
+    """Say what is left out; a file's name may hold line breaks."""
+    render.tell(render.one_line(line))
+
+
 def _refuse_special(paths: Iterable[Path]) -> None:
     """A pipe or a device may never end."""
     for path in paths:
         if not path.is_file() and not path.is_dir():
-            raise click.UsageError(f"{path} is neither a file nor a folder")
+            shown = render.one_line(str(path))
+            raise click.UsageError(f"{shown} is neither a file nor a folder")
 
 
 async def _ingest(session: Session, order: Order) -> list[Result]:
@@ -132,7 +138,7 @@ async def _ingest(session: Session, order: Order) -> list[Result]:
 
 async def _send(client: Client, source: Source, order: Order, deadline: float) -> Result:
     """Hand in one file; whatever is wrong with it is its own result."""
-    path = render.safe(str(source.path))
+    path = render.one_line(str(source.path))
     try:
         data = documents.read(source, order.limit_bytes)
         await _hand_in(client, data, source, order.collection, deadline)
@@ -208,7 +214,7 @@ def _detail(result: Result) -> str:
             pages = f", {result.pages} pages" if result.pages else ""
             return f"  ({result.chunks} chunks{pages})"
         case "failed":
-            return f"  {result.error} [{result.error_code}]"
+            return f"  {render.one_line(result.error)} [{result.error_code}]"
         case _:
             return ""
 

@@ -10,10 +10,13 @@ from shared.messages import Answer, Citation, StageTiming
 Echo = Callable[[str], None]
 
 # Control characters but newline and tab, and the marks that turn the direction of text:
-# both can make a terminal show, or do, something else than what is there.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# both can make a terminal show, or do, something else than what is there. Halves of surrogate
+# pairs, as file names may have, no terminal can be sent.
+_TURNING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_TURNING}\ud800-\udfff]")
+_BREAKING = re.compile("[\n\t\u2028\u2029]")
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
-_JSON_UNSAFE = re.compile("[\x7f-\x9f]")
+_JSON_UNSAFE = re.compile(f"[\x7f-\x9f{_TURNING}\u2028\u2029]")
 REPLACEMENT = "\ufffd"
 STAGES = ("embedder", "retriever", "generator")
 
@@ -23,13 +26,18 @@ def safe(text: str) -> str:
     return _UNSAFE.sub(REPLACEMENT, text)
 
 
+def one_line(text: str) -> str:
+    """The same for what must not begin a line of its own, such as a title or a file's name."""
+    return _BREAKING.sub(REPLACEMENT, safe(text))
+
+
 def uncoloured(text: str) -> str:
     """A log line without the colours that some programs write into files, too."""
     return _COLOUR.sub("", text)
 
 
 def safe_json(encoded: bytes) -> str:
-    """JSON with the control characters escaped that JSON itself lets pass."""
+    """JSON with what a terminal could obey escaped: JSON itself lets some of it pass."""
     return _JSON_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", encoded.decode())
 
 
@@ -48,7 +56,7 @@ def answer_lines(answer: Answer, *, with_text: bool = True) -> Iterator[str]:
     if with_text and (answer.text or not answer.error):
         yield answer.text or f"({answer.status}: no text)"
     if answer.error:
-        yield f"{answer.status}: {answer.error.message} [{answer.error.code}]"
+        yield f"{answer.status}: {one_line(answer.error.message)} [{answer.error.code}]"
     if answer.citations:
         yield ""
         yield from (_citation(citation) for citation in answer.citations)
@@ -57,11 +65,11 @@ def answer_lines(answer: Answer, *, with_text: bool = True) -> Iterator[str]:
 
 
 def _citation(citation: Citation) -> str:
-    places = [citation.title or citation.document_id]
+    places = [one_line(citation.title or citation.document_id)]
     if citation.page is not None:
         places.append(f"page {citation.page}")
     if citation.section:
-        places.append(citation.section)
+        places.append(one_line(citation.section))
     quote = " ".join(citation.quote.split())
     return f'[{citation.marker}] {", ".join(places)}: "{quote}"'
 

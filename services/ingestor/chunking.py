@@ -5,6 +5,7 @@ Two pure steps, for the tokens are counted by Triton, once for a whole document:
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, groupby
@@ -13,6 +14,8 @@ from services.ingestor.text import Block, Chunk, Source, Unit
 from shared.sentences import split
 
 Counted = tuple[Unit, int]
+_TOKEN_CHARS = 16
+_UNIT_CHARS = 4_000  # longest text whose tokens are counted at once; few sentences have 1,000
 
 
 def chunk(
@@ -58,13 +61,19 @@ def assemble(
         overlap_tokens: that a chunk repeats of the one before it at most, as whole units; below
             `max_tokens`.
 
+    A token is taken to hold no more than 16 characters: the embedder's tokenizer calls an endless
+    word one, which would make a chunk that no generator can read.
+
     Returns:
         In reading order. Every unit is in a chunk, and nothing else is.
     """
     if not 0 <= overlap_tokens < max_tokens:
         raise ValueError(f"overlap of {overlap_tokens} tokens does not fit into {max_tokens}")
     chunks: list[Chunk] = []
-    counted = zip(units, counts, strict=True)
+    counted = (
+        (unit, max(count, math.ceil(len(unit.text) / _TOKEN_CHARS)))
+        for unit, count in zip(units, counts, strict=True)
+    )
     for _, group in groupby(counted, key=lambda item: item[0].section):
         pieces = [piece for item in group for piece in _fitting(item, max_tokens)]
         chunks.extend(_packed(pieces, max_tokens, overlap_tokens))
@@ -74,11 +83,14 @@ def assemble(
 def _packed(pieces: Sequence[Counted], limit: int, overlap: int) -> Iterator[Chunk]:
     """Fill one chunk after the other with the pieces of a section."""
     held: list[Counted] = []
+    total = 0
     for piece in pieces:
-        if held and _total(held) + piece[1] > limit:
+        if held and total + piece[1] > limit:
             yield _chunk(held)
             held = _tail(held, min(overlap, limit - piece[1]))
+            total = _total(held)
         held.append(piece)
+        total += piece[1]
     if held:
         yield _chunk(held)
 
@@ -120,20 +132,26 @@ def _fitting(item: Counted, limit: int) -> Iterator[Counted]:
     if count <= limit:
         yield item
         return
-    longest, text, opens = max(1, len(unit.text) * limit // count), unit.text, unit.opens
-    while text:
-        head = _head(text, longest)
+    opens = unit.opens
+    for head in _cut(unit.text, max(1, len(unit.text) * limit // count)):
         share = min(limit, math.ceil(count * len(head) / len(unit.text)))
         yield replace(unit, text=head, opens=opens), share
-        text, opens = text[len(head) :].lstrip(), False
+        opens = False
 
 
-def _head(text: str, longest: int) -> str:
-    """Take whole words from the beginning of `text`, at most `longest` characters."""
-    if len(text) <= longest:
-        return text
-    border = max(text.rfind(" ", 0, longest + 1), text.rfind("\n", 0, longest + 1))
-    return text[:border].rstrip() if border > 0 else text[:longest]
+def _cut(text: str, longest: int) -> Iterator[str]:
+    """Cut a text at word borders, where there are any, into at most `longest` characters each."""
+    start, end = 0, len(text)
+    while end - start > longest:
+        stop = start + longest
+        border = max(text.rfind(mark, start, stop + 1) for mark in (" ", "\n"))
+        stop = border if border > start else stop
+        yield text[start:stop].rstrip()
+        start = stop
+        while start < end and text[start].isspace():
+            start += 1
+    if start < end:
+        yield text[start:]
 
 
 def _paragraphs(blocks: Sequence[Block]) -> Iterator[list[Block]]:
@@ -156,8 +174,9 @@ def _units(paragraph: Sequence[Block]) -> Iterator[Unit]:
     as_lines = paragraph[0].kind in ("table", "code")
     at = 0
     for number, sentence in enumerate(text.splitlines() if as_lines else split(text)):
-        at = text.index(sentence, at)
-        home = next(block for block, end in zip(paragraph, ends, strict=True) if at < end)
-        opens = as_lines or number == 0
-        yield Unit(text=sentence, page=home.page, section=home.section, opens=opens)
-        at += len(sentence)
+        for part, piece in enumerate(_cut(sentence, _UNIT_CHARS)):
+            at = text.index(piece, at)
+            home = paragraph[bisect_right(ends, at)]
+            opens = part == 0 and (as_lines or number == 0)
+            yield Unit(text=piece, page=home.page, section=home.section, opens=opens)
+            at += len(piece)

@@ -1,15 +1,16 @@
 """What the ingestor does: a document's bytes to chunks with page and section."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 
 from services.ingestor import chunking
 from services.ingestor.documents import check_bytes, unchanged
-from services.ingestor.reading import read
+from services.ingestor.jobs import Reading
 from services.ingestor.settings import IngestorSettings
-from services.ingestor.text import Source
+from services.ingestor.text import Unit
 from shared.errors import MissingUpload, NoText
 from shared.messages import Chunk, Document, Embed
 from shared.streams import Effect, Entry, Namespace, publish
@@ -17,13 +18,14 @@ from shared.triton import Triton
 
 
 async def ingest(
-    _entry: Entry,
+    entry: Entry,
     document: Document,
     *,
     redis: Redis,
     triton: Triton,
     names: Namespace,
     settings: IngestorSettings,
+    read: Callable[[str, bytes], Awaitable[Reading]],
 ) -> list[Effect]:
     """Read a document, cut it into chunks and hand these to the embedder.
 
@@ -34,9 +36,9 @@ async def ingest(
     uploaded = [Effect("DEL", names.upload(document.upload))] if document.upload else []
     record: dict[Any, Any] = await redis.hgetall(names.document(document.id))
     if unchanged(document, sha256, record):
-        done = Effect("HSET", names.document(document.id), ("state", "ingested"))
-        return [done, *uploaded]
-    source = await asyncio.to_thread(read, _name(document), data)
+        fields = ("state", "ingested", "done", document.upload or "", "error_code", "", "error", "")
+        return [Effect("HSET", names.document(document.id), fields), *uploaded]
+    source = await read(_name(document), data)
     embed = Embed(
         document_id=document.id,
         collection=document.collection,
@@ -44,7 +46,9 @@ async def ingest(
         title=document.title or source.title,
         sha256=sha256,
         pages=source.pages,
-        chunks=await _chunks(source, triton, settings),
+        chunks=await _chunks(source.units, triton, settings),
+        version=entry.id,
+        upload=document.upload or "",
     )
     return [publish(names.embed, embed), *uploaded]
 
@@ -63,12 +67,15 @@ async def _bytes(document: Document, redis: Redis, names: Namespace) -> bytes:
     return bytes(data)
 
 
-async def _chunks(source: Source, triton: Triton, settings: IngestorSettings) -> tuple[Chunk, ...]:
-    units = chunking.units(source)
+async def _chunks(
+    units: Sequence[Unit], triton: Triton, settings: IngestorSettings
+) -> tuple[Chunk, ...]:
     if not units:
         raise NoText("the document holds no sentence")
     counts = await triton.count_tokens([unit.text for unit in units])
-    chunks = chunking.assemble(units, counts, settings.chunk_tokens, settings.overlap_tokens)
+    chunks = await asyncio.to_thread(  # a long document takes a while: others go on meanwhile
+        chunking.assemble, units, counts, settings.chunk_tokens, settings.overlap_tokens
+    )
     return tuple(
         Chunk(
             text=chunk.text,

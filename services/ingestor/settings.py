@@ -16,6 +16,12 @@ class IngestorSettings(Settings):
     max_document_bytes: int = Field(
         100 * 2**20, ge=1, le=512 * 2**20, description="Largest document accepted, in bytes."
     )
+    read_timeout_s: float = Field(
+        120, gt=0, le=3_600, description="Longest time to read one document, in seconds."
+    )
+    read_memory_mb: int = Field(
+        2_048, ge=256, le=2**20, description="Most memory to read one document with, in MiB."
+    )
     chunk_tokens: int = Field(
         200, ge=20, le=8_192, description="Longest chunk, in tokens of the embedder's tokenizer."
     )

@@ -26,13 +26,26 @@ _TABLE = str.maketrans(
     | {"\u2010": "-", "\u2011": "-"}
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+# Sorting the accents of one letter takes quadratic time. Unicode's own "stream-safe" form allows
+# 30 of them; no script has more than a few.
+_MOST_MARKS = 30
+_MARK = "".join(chr(code) for code in range(0x300, 0x1E950) if unicodedata.combining(chr(code)))
+_MARKS = re.compile(f"[{_MARK}]{{{_MOST_MARKS + 1},}}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _RUN = re.compile(r"\s+")
 _BLANK = re.compile(r"[^\S\n]+")
 
 
 def plain(text: str) -> str:
     """Resolve ligatures, odd spaces, soft hyphens and control characters; compose accents."""
-    return unicodedata.normalize("NFC", _CONTROL.sub("", text.translate(_TABLE)))
+    if _SURROGATE.search(text):  # as some PDFs have them: pairs are letters, halves nothing
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
+    return unicodedata.normalize("NFC", few_marks(_CONTROL.sub("", text.translate(_TABLE))))
+
+
+def few_marks(text: str) -> str:
+    """Leave one letter no more accents than can be sorted in no time."""
+    return _MARKS.sub(lambda run: run[0][:_MOST_MARKS], text)
 
 
 def one_line(text: str) -> str:

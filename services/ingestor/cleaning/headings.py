@@ -16,6 +16,7 @@ _KNOWN = re.compile(
     re.IGNORECASE,
 )
 _LONGEST = 120
+_LONGEST_PATH = 1_000
 _CONTENTS = re.compile(r"(?:table of )?contents", re.IGNORECASE)
 _REFERENCES = re.compile(
     r"(?:[\dIVX]+\.?\s+)?(?:references|bibliography|literature cited|works cited)[.:]?",
@@ -44,8 +45,11 @@ class Sections:
         self.path.append((level, title))
 
     def __str__(self) -> str:
-        """Join the titles: "Methods > Sampling"."""
-        return SEPARATOR.join(name for _, name in self.path if name)
+        """Join the titles: "Methods > Sampling".
+
+        Every block repeats them, so they are cut to a length that no honest path has.
+        """
+        return SEPARATOR.join(name for _, name in self.path if name)[:_LONGEST_PATH]
 
 
 def level(text: str, *, scale: float, bold: bool, apart: bool) -> int | None:

@@ -6,9 +6,12 @@ A hyphen at a line's end is the typesetter's ("identifica-" + "tion") or the aut
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_CUT = re.compile(r"([^\W\d_]+)-$")
+_LETTERS_ONLY = re.compile(r"[^\W\d_]+")
+_LONGEST_WORD = 100  # characters; a longer one is no word, and looking it through takes its time
+_TAIL = 2 * _LONGEST_WORD  # characters: more than `join` looks back
 _REST = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 # "short- and long-term": the hyphen hangs, and what follows is a word of its own.
 _HANGING = frozenset(("and", "or", "to", "und", "oder", "et", "ou", "y", "e", "o"))
@@ -26,10 +29,11 @@ def vocabulary(lines: Iterable[str]) -> frozenset[str]:
     known: set[str] = set()
     after_cut = False
     for line in lines:
-        words = [word.lower() for word in _WORD.findall(line)]
-        cut = line.endswith("-")
-        known.update(words[after_cut : len(words) - cut])
-        after_cut = cut
+        words = (word[0].lower() for word in _WORD.finditer(line))  # a line may be a whole file
+        if after_cut:
+            next(words, None)
+        after_cut = line.endswith("-")
+        known.update((word for word, _ in pairwise(words)) if after_cut else words)
     return frozenset(known)
 
 
@@ -45,13 +49,34 @@ def join(above: str, below: str, known: frozenset[str]) -> str:
         return below
     if above.endswith(("\u2013", "/")) and not above[-2:-1].isspace():
         return above + below  # a range or a path: "1990-" + "1995" with an en dash
-    cut = _CUT.search(above)
+    first = _cut_word(above)
     rest = _REST.match(below)
-    if cut and rest:
-        return above[: cut.start(1)] + _whole(cut[1], rest[0], known) + below[rest.end() :]
+    if first and rest:
+        kept = above[: -len(first) - 1]
+        return kept + _whole(first, rest[0], known) + below[rest.end() :]
     if above.endswith("-") and below[:1].isalnum() and not above[-2:-1].isspace():
         return above + below  # "COVID-" + "19"
     return f"{above} {below}"
+
+
+def joined(lines: Iterable[str], known: frozenset[str]) -> str:
+    """Put many lines after each other as `join` does, in linear time."""
+    done: list[str] = []
+    tail = ""
+    for line in lines:
+        tail = join(tail, line, known)
+        if len(tail) > 2 * _TAIL:
+            done.append(tail[:-_TAIL])
+            tail = tail[-_TAIL:]
+    return "".join([*done, tail])
+
+
+def _cut_word(above: str) -> str:
+    """Give the letters before a hyphen at the end, "" if there are none."""
+    if not above.endswith("-"):
+        return ""
+    backwards = _LETTERS_ONLY.match(above[-2 : -2 - _LONGEST_WORD : -1])
+    return backwards[0][::-1] if backwards else ""
 
 
 def _whole(first: str, rest: str, known: frozenset[str]) -> str:

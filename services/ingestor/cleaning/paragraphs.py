@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 
 from services.ingestor.cleaning import headings, hyphenation
 from services.ingestor.cleaning.characters import one_line
@@ -204,7 +203,7 @@ class Writer:
 
     def _join(self, rows: Iterable[Line]) -> str:
         """Put rows after each other."""
-        return reduce(lambda a, b: hyphenation.join(a, b, self.known), (r.text for r in rows), "")
+        return hyphenation.joined((row.text for row in rows), self.known)
 
 
 def _same_type(one: Line, other: Line) -> bool:

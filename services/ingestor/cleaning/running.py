@@ -12,6 +12,7 @@ _PAGE_NUMBER = re.compile(
     r"[\W_]*(?:page|p\.|seite)?\s*(?:\d{1,4}|[ivxlc]{1,6})(?:\s*(?:of|/|von)\s*\d{1,4})?[\W_]*",
     re.IGNORECASE,
 )
+_LONGEST_NUMBER = 60  # characters: "- Page 12 of 30 -", with room
 _EDGE_ROWS = 2
 _MANY_PAGES = 5
 _SHARE = 0.25
@@ -27,7 +28,7 @@ def without_running(pages: Sequence[list[Line]]) -> list[list[Line]]:
     Args:
         pages: the pieces of text of each page, in any order.
     """
-    edges = [_edge(lines) for lines in pages]
+    edges = [frozenset(_edge(lines)) for lines in pages]
     seen: Counter[tuple[str, int]] = Counter()
     for edge in edges:
         seen.update({key for line in edge for key in _keys(line)})
@@ -43,8 +44,10 @@ def _is_running(line: Line, running: set[tuple[str, int]], page: list[Line]) -> 
     """Whether a line at the edge comes again, or is a number alone below all else."""
     if any(key in running for key in _keys(line)):
         return True
+    if len(line.text) > _LONGEST_NUMBER or not _PAGE_NUMBER.fullmatch(line.text):
+        return False
     alone = not any(other is not line and other.base < line.base + line.size for other in page)
-    return alone and len(page) > 1 and _PAGE_NUMBER.fullmatch(line.text) is not None
+    return alone and len(page) > 1
 
 
 def _edge(lines: list[Line]) -> list[Line]:

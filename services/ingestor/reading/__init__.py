@@ -1,6 +1,7 @@
 """Documents of every kind that ragstream reads, each through its own module."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from services.ingestor.reading import html, jats, markdown, pdf, text
 from services.ingestor.reading.detect import Format, detect
@@ -14,6 +15,8 @@ _READERS: dict[Format, Callable[[str, bytes], Source]] = {
     "text": text.read,
     "jats": jats.read,
 }
+
+_LONGEST_TITLE = 1_000  # characters: every citation repeats it
 
 
 def read(name: str, data: bytes) -> Source:
@@ -36,7 +39,8 @@ def read(name: str, data: bytes) -> Source:
     if not data:
         raise EmptyDocument(f"{name}: the file is empty (0 bytes); was it fully written?")
     try:
-        return _READERS[detect(name, data)](name, data)
+        source = _READERS[detect(name, data)](name, data)
+        return replace(source, title=source.title[:_LONGEST_TITLE])
     except (UnreadableDocument, MemoryError):
         raise  # the second is the machine's trouble, not the document's
     except Exception as exc:

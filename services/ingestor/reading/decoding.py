@@ -5,6 +5,8 @@ import re
 
 import charset_normalizer  # comes with trafilatura, which needs it too
 
+from services.ingestor.cleaning.characters import few_marks
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
@@ -15,6 +17,10 @@ _MARKS = (
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""")
 # Pages that say Latin-1 mean Windows-1252: browsers read them so, and the HTML standard says so.
 _MEANT = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252"}
+# Python's own inventions, for which no page asks in earnest: they are slow, or give no text.
+_NO_CHARSETS = frozenset(
+    ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7")
+)
 _HEAD = 2048
 _GUESSABLE = 1000  # bytes; in fewer, statistics of letters find Greek in French
 
@@ -34,7 +40,7 @@ def decode(data: bytes, *, declared: bool = False) -> str:
     Returns:
         Text with "\n" for every kind of line break, without byte-order mark.
     """
-    text = _decoded(data, declared=declared)
+    text = few_marks(_decoded(data, declared=declared))
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -46,7 +52,8 @@ def _decoded(data: bytes, *, declared: bool) -> str:
     names = [*_declarations(data), "utf-8"] if declared else ["utf-8"]
     for name in names:
         try:
-            return data.decode(name)
+            if codecs.lookup(name).name.replace("_", "-") not in _NO_CHARSETS:
+                return data.decode(name)
         except (UnicodeDecodeError, LookupError):
             continue  # the declaration is wrong, or names nothing that Python knows
     if len(data) < _GUESSABLE:

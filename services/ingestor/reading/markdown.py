@@ -15,8 +15,8 @@ from services.ingestor.reading.decoding import decode
 from services.ingestor.text import Block, Kind, Source
 from shared.errors import NoText
 
-_FRONT_MATTER = re.compile(r"\A---\n(.*?)\n(?:---|\.\.\.)\s*\n", re.DOTALL)
-_TITLE = re.compile(r"""^title:\s*["']?(.+?)["']?\s*$""", re.MULTILINE)
+_FRONT_MATTER = re.compile(r"\A---\n(.*?)\n(?:---|\.\.\.)[^\S\n]*\n", re.DOTALL)
+_TITLE = re.compile(r"^title:(.*)$", re.MULTILINE)
 _PARSER = MarkdownIt("commonmark").enable("table")
 
 
@@ -85,7 +85,7 @@ def read(name: str, data: bytes) -> Source:
     front = _FRONT_MATTER.match(text)
     if front:
         told = _TITLE.search(front[1])
-        text, title = text[front.end() :], told[1] if told else ""
+        text, title = text[front.end() :], told[1].strip().strip("\"'") if told else ""
     writer = _Writer(one_line(title))
     writer.take(_PARSER.parse(text))
     if not writer.blocks:

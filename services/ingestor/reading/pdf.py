@@ -22,7 +22,7 @@ from services.ingestor.text import Source
 from shared.errors import DamagedDocument, EncryptedDocument, NoText
 
 _one_at_a_time = Lock()
-_OBJECT = re.compile(rb"\d+ \d+ obj\b")
+_OBJECT = re.compile(rb"(?<!\d)\d{1,10} \d{1,5} obj\b")
 _LOCKED = (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY)
 _FILE_NAME = re.compile(
     r"\.(?:docx?|tex|dvi|pdf|txt|rtf|odt|indd|qxd|pptx?|ps)\W*$|^untitled|^microsoft word",

@@ -1,7 +1,6 @@
 """Plain text: paragraphs lie between empty lines."""
 
 import re
-from functools import reduce
 from pathlib import PurePath
 
 from services.ingestor.cleaning import headings, hyphenation
@@ -43,4 +42,4 @@ def read(name: str, data: bytes) -> Source:
 def _paragraph(part: str, known: frozenset[str]) -> str:
     """Join the lines of one paragraph."""
     lines = (line.strip() for line in part.splitlines())
-    return one_line(reduce(lambda a, b: hyphenation.join(a, b, known), filter(None, lines), ""))
+    return one_line(hyphenation.joined(filter(None, lines), known))

@@ -1,6 +1,8 @@
 """Which files are sent, and under which ids."""
 
+import os
 import re
+import socket
 from pathlib import Path
 
 import msgspec
@@ -88,3 +90,81 @@ def test_a_file_that_vanished_is_its_own_error(tmp_path: Path) -> None:
     """One file deleted meanwhile would end the ingestion of all others."""
     with pytest.raises(UnreadableDocument, match="No such file"):
         documents.read(documents.Source(tmp_path / "gone.txt", "x"), 100)
+
+
+def test_pipes_devices_and_sockets_are_never_opened(tmp_path: Path) -> None:
+    """Opening a pipe waits for ever, and opening a device can do things."""
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "null.txt").symlink_to("/dev/null")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "socket.txt"))
+    listener.close()
+    assert documents.find([tmp_path], "c", quiet) == []
+    for name in ("pipe.txt", "null.txt", "socket.txt"):
+        with pytest.raises(UnreadableDocument, match="no file"):
+            documents.read(documents.Source(tmp_path / name, "x"), 100)
+
+
+def test_a_pipe_that_takes_a_files_place_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write into the folder could stop the command between looking and opening."""
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "file.txt").touch()
+    as_it_was = (tmp_path / "file.txt").stat()
+    monkeypatch.setattr(Path, "stat", lambda _path: as_it_was)  # the moment cannot be had otherwise
+    with pytest.raises(UnreadableDocument, match="no file"):
+        documents.read(documents.Source(tmp_path / "pipe.txt", "x"), 100)
+
+
+def test_a_file_that_grows_is_read_to_the_limit_alone() -> None:
+    """A file that is written to without end would fill the memory."""
+    with pytest.raises(DocumentTooLarge):
+        documents.read(documents.Source(Path("/proc/self/smaps"), "x"), 10)  # says it has 0 bytes
+
+
+def test_links_that_lead_in_circles_end(tmp_path: Path) -> None:
+    """A folder that holds itself would be walked for ever."""
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "self").symlink_to(tmp_path)
+    (tmp_path / "one.txt").symlink_to(tmp_path / "two.txt")
+    (tmp_path / "two.txt").symlink_to(tmp_path / "one.txt")
+    deep = tmp_path / "deep"
+    deep.mkdir()
+    (deep / "up").symlink_to("..")
+    assert names(documents.find([tmp_path], "c", quiet)) == ["a.txt"]
+
+
+def test_a_chain_of_links_counts_by_its_end(tmp_path: Path) -> None:
+    """A link to a link would lead out where a link alone may not."""
+    inside, outside = tmp_path / "in", tmp_path / "out.txt"
+    inside.mkdir()
+    outside.touch()
+    (inside / "b.txt").symlink_to(outside)
+    (inside / "a.txt").symlink_to("b.txt")
+    (inside / "c.txt").symlink_to("../in/../out.txt")
+    said: list[str] = []
+    assert documents.find([inside], "c", said.append) == []
+    assert len(said) == 3
+
+
+def test_a_file_that_may_not_be_read_is_its_own_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One folder without permission would end the ingestion of all others."""
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "b.txt").touch()
+
+    look = Path.stat
+
+    def refuse(path: Path, **options: bool) -> os.stat_result:
+        if path.name == "a.txt":
+            raise PermissionError(13, "Permission denied")
+        return look(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)  # permission bits do not stop root
+    found = documents.find([tmp_path], "c", quiet)
+    assert names(found) == ["a.txt", "b.txt"]
+    with pytest.raises(UnreadableDocument, match="Permission denied"):
+        documents.read(found[0], 100)
+    assert documents.read(found[1], 100) == b""

@@ -1,6 +1,7 @@
 """What a terminal gets to see."""
 
 import json
+import unicodedata
 
 import msgspec
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from services.cli import render
 from shared.messages import Answer, Citation, ErrorInfo, StageTiming
 
+TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 ANSWER = Answer(
     query_id="q",
     status="answered",
@@ -39,6 +41,8 @@ def test_no_control_character_passes_but_newline_and_tab(text: str) -> None:
     assert all(
         char in "\n\t" or not ("\0" <= char < " " or "\x7f" <= char < "\xa0") for char in shown
     )
+    assert not any(unicodedata.bidirectional(char) in TURNING for char in shown)
+    shown.encode()  # halves of surrogate pairs would end the command
     assert len(shown) == len(text)
 
 
@@ -53,6 +57,7 @@ def test_json_stays_the_same_json_without_raw_controls(text: str) -> None:
     shown = render.safe_json(msgspec.json.encode({"x": text}))
     assert json.loads(shown) == {"x": text}
     assert not any(char < " " or "\x7f" <= char < "\xa0" for char in shown)
+    assert not any(unicodedata.bidirectional(char) in TURNING for char in shown)
 
 
 def test_an_answer_is_followed_by_its_citations_and_one_line_of_facts() -> None:
@@ -72,3 +77,18 @@ def test_a_failed_answer_shows_its_code() -> None:
         query_id="q", status="failed", error=ErrorInfo(code="invalid_query", message="empty")
     )
     assert next(render.answer_lines(failed)) == "failed: empty [invalid_query]"
+
+
+def test_json_escapes_what_turns_text() -> None:
+    """`jq` would show a file's name backwards: its ending could be another one."""
+    assert render.safe_json(b'"a\xe2\x80\xaeb"') == '"a\\u202eb"'
+
+
+def test_a_title_cannot_forge_a_line() -> None:
+    """A document's title could add a citation that no passage supports."""
+    forged = "T\n[9] Nature, page 1\u2028x\ty"
+    citation = msgspec.structs.replace(ANSWER.citations[0], title=forged, section=forged)
+    lines = list(render.answer_lines(msgspec.structs.replace(ANSWER, citations=(citation,))))
+    assert len(lines) == 5
+    assert lines[2].count("T\ufffd[9] Nature, page 1\ufffdx\ufffdy") == 2
+    assert "\n" not in lines[2]
