@@ -1,0 +1,214 @@
+"""Redis's users as k8s/redis/ writes them: each can do its work, and nothing else."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.exceptions as errors
+
+from services.cli.part import WORKERS
+from shared.client import RagstreamClient
+from shared.dead import drop, list_dead, redrive
+from shared.errors import Overloaded
+from shared.messages import Query, encode_json
+from shared.pipeline import look
+from shared.redis import connect
+from shared.streams import DATA, Entry, Namespace, bury
+from shared.whereabouts import find
+from tests.redis_server import RedisAddress, running_redis
+from tests.triton_server import TritonPorts, running_triton
+from tests.worker_process import WORKER, running_worker
+
+USERS = (*WORKERS, "client", "operator", "replica", "sentinel")
+FOLDER = Path(__file__).parents[2] / "k8s" / "redis"
+TINY_MODELS = Path(__file__).parents[1] / "chaos" / "models"
+
+
+def render(passwords: Path, **variables: str) -> str:
+    """What the init container writes."""
+    argv = ["/bin/sh", *map(str, (FOLDER / "render-users.sh", FOLDER / "users.acl", passwords))]
+    return subprocess.run(  # noqa: S603 - our own script
+        argv, check=True, capture_output=True, text=True, env={**os.environ, **variables}
+    ).stdout
+
+
+@pytest.fixture(scope="module")
+def passwords(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Secret, mounted: a file for each user."""
+    folder = tmp_path_factory.mktemp("secret")
+    for user in ("default", *USERS):
+        (folder / user).write_text(f"p& '{user}\\\n", "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, passwords: Path) -> Iterator[RedisAddress]:
+    folder = tmp_path_factory.mktemp("redis")
+    acl = folder / "users.acl"
+    acl.write_text(render(passwords), "utf-8")
+    password = (passwords / "default").read_text("utf-8").strip()
+    with running_redis(folder, password=password, acl=acl) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def tiny_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonPorts]:
+    with running_triton(TINY_MODELS, tmp_path_factory.mktemp("triton")) as ports:
+        yield ports
+
+
+def login(server: RedisAddress, passwords: Path, user: str) -> tuple[str, str]:
+    """URL and password of a user."""
+    password = (passwords / user).read_text("utf-8").strip()
+    return f"redis://{user}@127.0.0.1:{server.port}/0", password
+
+
+async def test_a_question_is_answered_by_workers_with_few_rights(
+    server: RedisAddress, passwords: Path, tiny_triton: TritonPorts, tmp_path: Path
+) -> None:
+    """A worker would lack a right in production that no test had ever taken from it."""
+    with ExitStack() as running:
+        for name in WORKERS:
+            url, password = login(server, passwords, name)
+            variables = {
+                "RAGSTREAM_REDIS_URL": url,
+                "RAGSTREAM_REDIS_PASSWORD": password,
+                "RAGSTREAM_TRITON_URL": tiny_triton.grpc_address,
+                "RAGSTREAM_VISIBILITY_TIMEOUT_MS": "600",  # claims and beats are used as well
+            }
+            log = tmp_path / f"{name}.log"
+            running.enter_context(running_worker(*WORKER, name, variables=variables, log=log))
+        url, password = login(server, passwords, "client")
+        async with RagstreamClient(url, password=password) as client:
+            await _use(client)
+    await _no_right_was_missed(server)
+
+
+async def _use(client: RagstreamClient) -> None:
+    """All that a client can do, once."""
+    await client.ingest(b"Tides follow the moon. Bees dance.", document_id="tides", name="t.txt")
+    await client.ingest(b"", document_id="empty", name="e.txt")
+    states = {d.id: d.state async for d in client.wait_ingested(["tides", "empty"], timeout_s=60)}
+    assert states == {"tides": "ingested", "empty": "failed"}
+    scoped = Query(question="What do tides follow?", document_ids=("tides",), stream=True)
+    answer = await client.ask(scoped, timeout_s=60)
+    assert answer.status in {"answered", "abstained"}, answer
+    bulk = Query(question="What do bees do?", priority="bulk")
+    assert (await client.ask(bulk, timeout_s=60)).error is None
+    unknown = await client.ask(Query(question="Where?", collection="none"), timeout_s=60)
+    assert unknown.error is not None
+    assert unknown.error.code == "unknown_collection"
+    expired = await client.ask(Query(question="When?", deadline_ms=1), timeout_s=60)
+    assert expired.status == "expired"
+    await client.cancel(await client.publish(Query(question="Why?", max_tokens=50)))
+    async for _ in client.answers("readers"):
+        break
+
+
+async def _no_right_was_missed(server: RedisAddress) -> None:
+    """Redis counts what it refused: a worker may have outlived it without a word."""
+    async with connect(server.url, server.password) as admin:
+        refused: Any = await admin.acl_log()
+        await admin.acl_log_reset()
+    rows = {tuple(row[name] for name in ("username", "object", "context")) for row in refused}
+    # `check` asks for appendfsync where it may; workers may not
+    assert {row for row in rows if row[1] != "config|get"} == set()
+
+
+FORBIDDEN = [
+    ("ingestor", "GET rag:answers"),
+    ("ingestor", "XADD rag:answers * a b"),
+    ("ingestor", "XRANGE rag:embed - +"),
+    ("embedder", "GET rag:upload:secret"),
+    ("embedder", "FLUSHALL"),
+    ("embedder", "CONFIG GET requirepass"),
+    ("embedder", "KEYS *"),
+    ("embedder", "XRANGE rag:retrieve - +"),
+    ("embedder", "SET rag:answers x"),
+    ("retriever", "SET rag:query:1 x"),
+    ("retriever", "XADD rag:queries * a b"),
+    ("retriever", "FT.DROPINDEX rag:chunks"),
+    ("generator", "HSET rag:chunk:d:0 text lies"),
+    ("generator", "FT.SEARCH rag:chunks *"),
+    ("generator", "DEL rag:document:d"),
+    ("generator", "EVAL return(redis.call('GET','rag:upload:secret')) 0"),
+    ("client", "XRANGE rag:generate - +"),
+    ("client", "XREAD STREAMS rag:retrieve 0"),
+    ("client", "XDEL rag:answers 1-0"),
+    ("client", "XADD rag:answers * a b"),
+    ("client", "XADD rag:generate * a b"),
+    ("client", "GET rag:upload:secret"),
+    ("client", "EVAL return(redis.call('GET','rag:upload:secret')) 0"),
+    ("client", "XINFO STREAM rag:generate FULL"),
+    ("client", "FLUSHDB"),
+    ("operator", "CONFIG SET appendonly no"),
+    ("operator", "DEL rag:answers"),
+    ("operator", "FLUSHALL"),
+    ("operator", "KEYS *"),
+    ("operator", "GET another:secret"),
+    *((user, "ACL LIST") for user in USERS),
+    *((user, "SHUTDOWN NOSAVE") for user in USERS),
+    *((user, "XADD rag-of-others:queries * a b") for user in USERS),
+]
+
+
+@pytest.mark.parametrize(("user", "command"), FORBIDDEN)
+async def test_what_a_user_must_not_do_is_refused(
+    server: RedisAddress, passwords: Path, user: str, command: str
+) -> None:
+    """One stolen password would open everything."""
+    async with connect(*login(server, passwords, user)) as client:
+        with pytest.raises(errors.RedisError, match=r"(?i)no permission|NOPERM|can't run"):
+            await client.execute_command(*command.split(" "))
+
+
+async def test_an_operator_looks_and_repairs(server: RedisAddress, passwords: Path) -> None:
+    """Who is called at night would need the administrator's password."""
+    names, query = Namespace("rag"), Query(id="poison", question="Why?")
+    entry = Entry(names.queries, "1-1", {DATA: encode_json(query)})
+    letter = bury(names, entry, code="internal", reason="of the test", now_ms=1)
+    async with connect(server.url, server.password) as admin:
+        await admin.acl_log_reset()
+        for _ in range(2):
+            await admin.execute_command(letter.command, letter.key, *letter.arguments)
+        async with connect(*login(server, passwords, "operator")) as operator:
+            await look(operator, names)
+            await find(operator, names, "poison")
+            first, second = [dead async for dead in list_dead(operator, names, code="internal")]
+            assert await redrive(operator, names, first) == "redriven"
+            assert await drop(operator, names, second.id) == "dropped"
+        assert await admin.xlen(names.queries) == 1
+        await admin.delete(names.queries)
+    await _no_right_was_missed(server)
+
+
+async def test_a_client_learns_of_overload(server: RedisAddress, passwords: Path) -> None:
+    """Publishers without a right to read others' questions would meet an error of rights."""
+    names = Namespace("rag")
+    async with connect(server.url, server.password) as admin:
+        await admin.xadd(names.generate, {DATA: b"waits"})
+        url, password = login(server, passwords, "client")
+        async with RagstreamClient(url, password=password, high_water=1) as client:
+            with pytest.raises(Overloaded):
+                await client.publish(Query(question="Why?"))
+        await admin.xtrim(names.generate, maxlen=0)
+
+
+def test_the_namespace_is_in_every_pattern(passwords: Path) -> None:
+    """A second deployment would work with the first one's keys."""
+    rendered = render(passwords, RAGSTREAM_NAMESPACE="{rag-1}")
+    assert "~rag:" not in rendered
+    assert "~{rag-1}:queries" in rendered
+    assert "p& " not in rendered
+
+
+def test_a_user_without_a_password_does_not_exist(tmp_path: Path) -> None:
+    """A forgotten password would leave a door open."""
+    (tmp_path / "client").write_text("secret", "utf-8")
+    default, client = render(tmp_path).splitlines()
+    assert default == "user default off"  # Redis would give it all rights and no password
+    assert client.startswith("user client on resetpass #")
