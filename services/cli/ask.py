@@ -23,8 +23,17 @@ from shared.messages import Answer, Finished, Profile, Query, Started, Token
 EXPIRY_GRACE_S = 1.0
 
 
+def _check_question(_ctx: click.Context, _argument: click.Parameter, value: str) -> str:
+    """Refuse bytes that the terminal's encoding does not know: no message could carry them."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise click.UsageError("the question is no valid text") from None
+    return value
+
+
 @click.command(short_help="Ask a question and print the cited answer.")
-@click.argument("question")
+@click.argument("question", callback=_check_question)
 @click.option(
     "--document",
     "documents",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from services.cli import state
 from services.cli.folder import DataFolder
 from shared.errors import StackNotRunning
+from shared.redis import url_from
 from shared.settings import CommonSettings, load
 
 URL = "RAGSTREAM_REDIS_URL"
@@ -17,7 +18,7 @@ NAMESPACE = "RAGSTREAM_NAMESPACE"
 class Address:
     """What a client needs; the password stays out of every representation."""
 
-    redis_url: str
+    redis_url: str = field(repr=False)  # may hold the password, TLS files, a sentinel's password
     password: str = field(repr=False)
     namespace: str
 
@@ -31,8 +32,7 @@ def find(folder: DataFolder, environ: Mapping[str, str]) -> Address:
     """
     common = load(CommonSettings, environ)
     if URL in environ:
-        password = common.redis_password.get_secret_value()
-        return Address(redis_url=common.redis_url, password=password, namespace=common.namespace)
+        return Address(redis_url=url_from(common), password="", namespace=common.namespace)
     running = _running(folder)
     return Address(
         redis_url=running.redis_url,

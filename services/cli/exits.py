@@ -13,6 +13,8 @@
 24        a server is away
 25        the stack has too much to do already: try again later
 26        `models verify`: a model is missing, altered or outdated
+27        `status QUERY_ID`: no trace of that query; `dead`: no such dead letter (any more)
+28        `cancel`: nothing to cancel, the query is finished
 130       interrupted with Ctrl-C
 """
 
@@ -31,6 +33,8 @@ DOCUMENT_FAILED: Final = 23
 OUTAGE: Final = 24
 OVERLOADED: Final = 25
 NOT_AS_BUILT: Final = 26
+UNKNOWN: Final = 27
+NOT_CANCELLED: Final = 28
 INTERRUPTED: Final = 130
 
 _BY_STATUS: Final[dict[Status, int]] = {

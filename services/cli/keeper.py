@@ -1,19 +1,17 @@
-"""Keeps one part alive: starts it, watches whether it is ready, starts it again when it dies."""
+"""Keeps one part alive: starts it, watches it, starts it again when it dies or is stuck."""
 
 import asyncio
-import contextlib
 import os
-import signal
 import time
 from asyncio.subprocess import Process
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from services.cli import logs
+from services.cli import ending, logs
 from services.cli.part import Part
 from services.cli.processes import identify
 from services.cli.state import PartState
@@ -32,6 +30,8 @@ class Rhythm:
         first_delay_s: before the first new start; doubled with each death that follows.
         longest_delay_s: where the doubling ends.
         steady_s: a part that lived this long is steady: its next delay is the first again.
+        stuck_s: a part that was ready, and then fails its probe this long without a break, is
+            stopped and started again.
     """
 
     poll_s: float = 0.1
@@ -39,6 +39,7 @@ class Rhythm:
     first_delay_s: float = 0.5
     longest_delay_s: float = 10.0
     steady_s: float = 30.0
+    stuck_s: float = 30.0
 
     def delays(self) -> Iterator[float]:
         """Delay after each death in a row, without end."""
@@ -58,6 +59,7 @@ class Surroundings:
         report: takes a line for the operator.
         changed: called after each change of a part's state.
         rhythm: how often to look, how long to wait.
+        clock: seconds, from any start; never set back.
     """
 
     log: Callable[[str], Path]
@@ -65,6 +67,7 @@ class Surroundings:
     report: Callable[[str], None]
     changed: Callable[[], None]
     rhythm: Rhythm = Rhythm()
+    clock: Callable[[], float] = time.monotonic
 
 
 class Keeper:
@@ -80,6 +83,7 @@ class Keeper:
         self.state = PartState(name=part.name, port=part.port)
         self._around = around
         self._process: Process | None = None
+        self._failing_since: float | None = None  # by the clock; None while ready or starting
         self._task: asyncio.Task[None] | None = None
         self._first_ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -104,12 +108,12 @@ class Keeper:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._process:
-            await _end(self._process, self.part.grace_s, hurry)
+            await ending.end(self._process, self.part.grace_s, hurry)
         self._note(state="stopped", pid=None, detail="")
 
     async def _keep(self) -> None:
         """One life after the other, until cancelled; no second one before the first was ready."""
-        rhythm, clock = self._around.rhythm, time.monotonic
+        rhythm, clock = self._around.rhythm, self._around.clock
         delays = rhythm.delays()
         while True:
             began = clock()
@@ -135,10 +139,11 @@ class Keeper:
             return f"cannot be run: {exc}"
         identity = identify(process.pid)
         self._note(pid=identity.pid, create_time=identity.create_time, started_s=time.time())
-        code = await self._watch(process)
-        _kill_session(process.pid)
+        self._failing_since = None
+        how = await self._watch(process)
+        ending.kill_session(process.pid)
         self._process = None
-        return f"was killed by signal {-code}" if code < 0 else f"exited with status {code}"
+        return how
 
     async def _spawn(self) -> Process:
         with logs.open_log(self._around.log(self.part.name)) as log:
@@ -154,30 +159,41 @@ class Keeper:
                 pass_fds=(self._around.lock,),
             )
 
-    async def _watch(self, process: Process) -> int:
-        """Look whether the part is ready, again and again, until it ends."""
+    async def _watch(self, process: Process) -> str:
+        """Look whether the part is ready, again and again, until it ends; returns how it did."""
         ended = asyncio.ensure_future(process.wait())
         rhythm = self._around.rhythm
         looked: asyncio.Future[None] = asyncio.ensure_future(self._look())
         try:
             while not ended.done():
+                if why := self._stuck():
+                    break
                 either: set[asyncio.Future[Any]] = {ended, looked}
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 wait_s = rhythm.check_s if self.state.state == "ready" else rhythm.poll_s
                 await asyncio.wait({ended}, timeout=wait_s)
                 if looked.done():
                     looked = asyncio.ensure_future(self._look())
-            return await ended
         finally:
             # What is asked of a dead part says nothing; an answer must not change its state.
             looked.cancel()
             ended.cancel()
+        return await self._end_stuck(process, why) if why else _how(await process.wait())
+
+    def _stuck(self) -> str:
+        """Why the part must be started anew; "" if it need not."""
+        limit_s, since = self._around.rhythm.stuck_s, self._failing_since
+        if since is None or self._around.clock() - since < limit_s:
+            return ""
+        return f"was not ready for {limit_s:g} s ({self.state.detail})"
+
+    async def _end_stuck(self, process: Process, why: str) -> str:
+        self._around.report(f"{self.part.name} {why}; stopping it")
+        await ending.end(process, self.part.grace_s, asyncio.Event())
+        return f"{why} and was stopped"
 
     async def _look(self) -> None:
-        try:
-            why_not = await self.part.ready()
-        except Exception as exc:  # noqa: BLE001 - a fault of a probe must not end its part
-            why_not = f"{type(exc).__name__}: {exc}"
+        why_not = await _ask(self.part.ready)
         if not why_not:
             self._become_ready()
         elif self.state.state == "ready":
@@ -185,6 +201,14 @@ class Keeper:
             self._note(state="not_ready", detail=why_not)
         elif why_not != self.state.detail:
             self._note(detail=why_not)
+        await self._look_for_life()
+
+    async def _look_for_life(self) -> None:
+        """Note since when a part that was ready fails; one that only waits for others does not."""
+        if self.state.state != "not_ready" or (self.part.alive and not await _ask(self.part.alive)):
+            self._failing_since = None
+        elif self._failing_since is None:
+            self._failing_since = self._around.clock()
 
     def _become_ready(self) -> None:
         if self.state.state == "ready":
@@ -205,19 +229,12 @@ class Keeper:
         return StackNotRunning(f"{self.part.name} {what}; its log is {log}{shown}")
 
 
-async def _end(process: Process, grace_s: float, hurry: asyncio.Event) -> None:
-    """SIGTERM, and after the grace SIGKILL, to the part and all that it started."""
-    ended = asyncio.ensure_future(process.wait())
-    hurried = asyncio.ensure_future(hurry.wait())
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    await asyncio.wait({ended, hurried}, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
-    hurried.cancel()
-    _kill_session(process.pid)
-    await ended
+async def _ask(probe: Callable[[], Awaitable[str]]) -> str:
+    try:
+        return await probe()
+    except Exception as exc:  # noqa: BLE001 - a fault of a probe must not end its part
+        return f"{type(exc).__name__}: {exc}"
 
 
-def _kill_session(pid: int) -> None:
-    """Kill what is left in the session that a process leads or led: it is its group, too."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+def _how(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"exited with status {code}"

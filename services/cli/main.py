@@ -9,11 +9,14 @@ import click
 
 from services.cli import exits
 from services.cli.ask import ask
+from services.cli.cancel import cancel
+from services.cli.dead_commands import dead
 from services.cli.ingest import ingest
 from services.cli.model_commands import models
 from services.cli.part import WORKERS
 from services.cli.session import Session, data_dir_option
-from services.cli.stack_commands import down, logs, status, up
+from services.cli.stack_commands import down, logs, up
+from services.cli.status import status
 from shared.errors import RagstreamError
 
 # What only the extras bring: a worker's image does without.
@@ -59,11 +62,12 @@ def cli() -> None:
       ragstream up --detach                        start everything on this machine
       ragstream ingest papers/                     read documents
       ragstream ask "Which data sets were used?"   get a cited answer
-      ragstream status                             what runs, and where
+      ragstream status --watch                     what runs, what waits, who works on what
+      ragstream dead list                          what could not be done, and why
       ragstream down                               stop it
 
-    With RAGSTREAM_REDIS_URL (and RAGSTREAM_REDIS_PASSWORD) set, `ingest` and `ask` use that
-    Redis in place of the local stack.
+    With RAGSTREAM_REDIS_URL (and RAGSTREAM_REDIS_PASSWORD) set, `ingest`, `ask`, `status`,
+    `cancel` and `dead` use that Redis in place of the local stack.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
@@ -83,7 +87,7 @@ def worker(name: str) -> None:
     asyncio.run(app.run())
 
 
-for command in (up, down, status, logs, ingest, ask, models):
+for command in (up, down, status, logs, ingest, ask, cancel, dead, models):
     cli.add_command(command)
 
 

@@ -32,7 +32,8 @@ def models() -> None:
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where downloads are kept.  [default: .cache/models of this checkout]",
+    help="Where downloads are kept.  [default: `models` in RAGSTREAM_STACK_CACHE_DIR, which is "
+    ".cache of this checkout if it is not set]",
 )
 @json_option
 @data_dir_option

@@ -18,6 +18,7 @@ class Part:
         argv: its command line; never with a secret on it.
         env: variables added to the supervisor's own.
         ready: gives "" when ready, else why not.
+        alive: gives "" while a new start would not help, ready or not; `ready` if None.
         port: where it listens, for people to read.
         grace_s: seconds between the request to stop and the kill.
     """
@@ -25,6 +26,7 @@ class Part:
     name: str
     argv: tuple[str, ...]
     ready: Callable[[], Awaitable[str]]
+    alive: Callable[[], Awaitable[str]] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
     grace_s: float = 10.0

@@ -13,7 +13,7 @@ from services.model_builder.build import build, list_models
 from shared.settings import CommonSettings, StackSettings
 
 MODELS = ("embedder", "generator")
-# Redis writes what it has not flushed yet; Triton lets running requests end, for up to 30 s.
+# Redis writes what it has not flushed yet; Triton gives running requests triton.DRAIN_S to end.
 SERVER_GRACE_S = 35.0
 # A worker needs a moment after its own grace, to close what it has open.
 WORKER_EXTRA_S = 5.0
@@ -92,7 +92,10 @@ class LocalStack:
             name="triton",
             argv=tuple(argv),
             env=env,
-            ready=probes.triton_ready(f"{HOST}:{ports['triton']}", MODELS),
+            ready=probes.all_ready(
+                probes.triton_ready(f"{HOST}:{ports['triton']}", MODELS),
+                probes.stubs_run(triton.stub_program(self.folder.triton), MODELS),
+            ),
             port=ports["triton"],
             grace_s=SERVER_GRACE_S,
         )
@@ -111,6 +114,8 @@ class LocalStack:
             argv=(sys.executable, "-m", "services.cli.main", "worker", name),
             env=env,
             ready=probes.http_ready(ports[name]),
+            # Without Redis or Triton a worker is not ready, and goes on by itself afterwards.
+            alive=probes.http_ready(ports[name], "/livez"),
             port=ports[name],
             grace_s=self.common.grace_period_s + WORKER_EXTRA_S,
         )

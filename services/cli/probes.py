@@ -5,7 +5,9 @@ A probe never raises for a server that is away; the one who asks decides how lon
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
+import psutil
 import redis.asyncio
 import redis.exceptions
 
@@ -54,6 +56,41 @@ def triton_ready(address: str, models: Sequence[str]) -> Probe:
         finally:
             await client.close()
         return f"Triton has no ready model {', '.join(missing)}" if missing else ""
+
+    return probe
+
+
+def stubs_run(program: Path, models: Sequence[str]) -> Probe:
+    """Ready when each model has its process; Triton goes on calling one ready that has none.
+
+    Args:
+        program: the server's own copy of the python backend's stub.
+        models: their names, as the repository has them.
+    """
+
+    async def probe() -> str:
+        served = await asyncio.to_thread(_served, program)
+        lost = [name for name in models if name not in served]
+        return f"Triton has no process of {', '.join(lost)}" if lost else ""
+
+    return probe
+
+
+def _served(program: Path) -> set[str]:
+    """Models of the stub's processes, whose first argument is <model>/<version>/model.py."""
+    found = psutil.process_iter(["cmdline"])
+    commands = [process.info["cmdline"] or [] for process in found]  # a dead one has none
+    return {Path(line[1]).parts[-3] for line in commands if line[:1] == [str(program)]}
+
+
+def all_ready(*probes: Probe) -> Probe:
+    """Ready when all are; otherwise what the first one lacks."""
+
+    async def probe() -> str:
+        for one in probes:
+            if why_not := await one():
+                return why_not
+        return ""
 
     return probe
 

@@ -37,6 +37,9 @@ class Client(Protocol):
     ) -> AsyncIterator[DocumentState]:
         """Each document once it is done."""
 
+    async def cancel(self, query_id: str) -> bool:
+        """Take a query back; whether it was still on its way."""
+
 
 OpenClient = Callable[[Address], AbstractAsyncContextManager[Client]]
 

@@ -1,11 +1,11 @@
-"""`ragstream up|down|status|logs`: the local stack."""
+"""`ragstream up|down|logs`: the local stack."""
 
 import click
 
-from services.cli import exits, render
 from services.cli import logs as log_files
+from services.cli import render
 from services.cli.part import NAMES, SUPERVISOR
-from services.cli.session import Session, data_dir_option, json_option, pass_session
+from services.cli.session import Session, data_dir_option, pass_session
 from shared.errors import StackNotRunning
 
 
@@ -61,31 +61,6 @@ def down(session: Session) -> None:
         render.tell(f"stopped the stack on {folder.path}")
     else:
         render.tell(f"nothing runs on {folder.path}")
-
-
-@click.command(short_help="Show what runs, and where.")
-@json_option
-@data_dir_option
-@pass_session
-def status(session: Session) -> None:
-    """Show each part with its state, process, port, uptime and restarts.
-
-    \b
-    Examples:
-      ragstream status
-      ragstream status --json | jq -r .redis_url
-      ragstream status > /dev/null && echo ready
-
-    Exit status: 0 every part is ready, 6 otherwise.
-    """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from services.cli import view  # noqa: PLC0415 - a worker's image has no psutil
-
-    found = view.look(session.folder())
-    if session.json:
-        session.show(found)
-    else:
-        render.say("\n".join(view.lines(found)))
-    raise click.exceptions.Exit(exits.OK if found.is_ready else StackNotRunning.exit_code)
 
 
 @click.command(short_help="Show the log of a part.")

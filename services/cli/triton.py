@@ -42,12 +42,21 @@ def prepare(folder: Path) -> None:
     stub = wheel / "python_backend_stubs" / _python() / STUB
     if not stub.is_file():
         raise SetupError(f"Triton's python backend does not support Python {_python()}")
-    backend = folder / "backends" / "python"
+    backend = stub_program(folder).parent
     shutil.rmtree(backend, ignore_errors=True)
     shutil.copytree(wheel / "backends" / "python", backend)
-    _copy_program(stub, backend / STUB)
+    _copy_program(stub, stub_program(folder))
     _copy_program(wheel / "bin" / "tritonserver", folder / "tritonserver")
     (folder / STAMP).write_text(stamp)
+
+
+def stub_program(folder: Path) -> Path:
+    """The program that runs each model's code in a process of its own, as its command line says.
+
+    Args:
+        folder: as given to `prepare`.
+    """
+    return folder / "backends" / "python" / STUB
 
 
 def command(

@@ -77,16 +77,17 @@ def build(
         Both models, current.
 
     Raises:
-        ModelBuildError: weights are missing, altered or of an unknown kind. What was built before
-            stays as it was.
+        ModelBuildError: weights are missing, altered or of an unknown kind, a model of the user's
+            own is damaged, or a folder cannot be written. What was built before stays as it was.
     """
     choices = {"embedder": embedder, "generator": generator}
-    cache.mkdir(parents=True, exist_ok=True)
+    with _said_clearly("the cache folder cannot be made"):
+        cache.mkdir(parents=True, exist_ok=True)
     for name, choice in choices.items():
         folder = _version_folder(repository, name)
         if not (folder / "model.py").is_file():
             raise ModelBuildError(f"{repository} is no model repository: no {folder}/model.py")
-        with _locked(folder):
+        with _said_clearly(f"{name} cannot be built"), _locked(folder):
             _build_one(folder, name, choice, cache, report)
     return list_models(repository)
 
@@ -108,11 +109,11 @@ def _version_folder(repository: Path, name: str) -> Path:
 def _look(repository: Path, name: str, is_good: Callable[[Manifest, Path], bool]) -> BuiltModel:
     folder = _version_folder(repository, name)
     manifest = read_manifest(folder)
+    state: State
     if manifest is None:
-        return BuiltModel(
-            name=name, source="", sha256="", size_bytes=0, path=folder, state="missing"
-        )
-    state: State = "current" if is_good(manifest, folder) else "altered"
+        state = "altered" if (folder / FILENAME).exists() else "missing"
+        return BuiltModel(name=name, source="", sha256="", size_bytes=0, path=folder, state=state)
+    state = "current" if is_good(manifest, folder) else "altered"
     if state == "current" and manifest.kind == "wheel":
         state = "current" if _was_made_by(manifest, RECIPES[name](None)) else "outdated"
     return BuiltModel(
@@ -132,16 +133,33 @@ def _was_made_by(manifest: Manifest, recipe: Recipe) -> bool:
 
 def _build_one(folder: Path, name: str, choice: str | None, cache: Path, report: Report) -> None:
     manifest = read_manifest(folder)
+    if choice is None:
+        _refuse_damaged(folder, name, manifest)
+        if manifest and manifest.kind == "folder":
+            report(f"{name}: kept, from {manifest.source}")
+            return
     whole = manifest is not None and manifest.is_whole(folder)
-    if manifest and whole and choice is None and manifest.kind == "folder":
-        report(f"{name}: kept, from {manifest.source}")
-        return
     own = None if choice in (None, DEFAULT) else Path(str(choice)).resolve()
     recipe = RECIPES[name](own)
     if manifest and whole and _was_made_by(manifest, recipe):
         report(f"{name}: current, from {recipe.source}")
         return
     _replace(folder, recipe, manifest, cache, report)
+
+
+def _refuse_damaged(folder: Path, name: str, manifest: Manifest | None) -> None:
+    """Only the default can be made again from nothing: it must not stand in for a user's own."""
+    if manifest is None and (folder / FILENAME).exists():
+        damaged, lost = f"the {name} in {folder}", [f"{FILENAME} cannot be read"]
+    elif manifest and manifest.kind == "folder" and (lost := manifest.damage(folder)):
+        damaged = f"the {name} that was built from {manifest.source}"
+    else:
+        return
+    raise ModelBuildError(
+        f"{damaged} is damaged: {', '.join(lost)}. Build it again with `ragstream models build "
+        f"--{name} DIR`, DIR being its folder, or go back to the built-in weights with "
+        f"`--{name} default`"
+    )
 
 
 def _replace(
@@ -166,6 +184,15 @@ def _replace(
             shutil.move(path, folder / path.name)
         write_manifest(folder, manifest)
     report(f"{recipe.name}: built {manifest.size_bytes / 1e6:.0f} MB in {folder}")
+
+
+@contextmanager
+def _said_clearly(what: str) -> Iterator[None]:
+    """Folders that cannot be read or written are the user's to repair, not a fault of the code."""
+    try:
+        yield
+    except OSError as exc:
+        raise ModelBuildError(f"{what}: {exc.filename or ''}: {exc.strerror or exc}") from exc
 
 
 @contextmanager

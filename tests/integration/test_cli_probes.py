@@ -1,13 +1,20 @@
 """Is a part ready? Asked of real servers, and of nothing at all."""
 
 import asyncio
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
+import psutil
 import pytest
 
-from services.cli import ports, probes
+from services.cli import ports, probes, triton
 from services.cli.probes import Probe
+from services.model_builder.build import build
+from tests import tiny_models
+from tests.model_code import REPOSITORY
 from tests.redis_server import RedisAddress
+from tests.triton_server import running_triton
 
 
 def free_port() -> int:
@@ -60,3 +67,29 @@ async def test_a_worker_says_why_it_is_not_ready(response: bytes, said: str) -> 
     server, port = await answer_with(response)
     async with server:
         assert await probes.http_ready(port)() == said
+
+
+async def test_a_triton_whose_model_lost_its_process_is_not_ready(tmp_path: Path) -> None:
+    """Triton calls such a model ready for ever; nobody would start it anew."""
+    weights = shutil.ignore_patterns("*.onnx", "*.data", "*.json", "__pycache__", ".*")
+    repository = shutil.copytree(REPOSITORY, tmp_path / "repository", ignore=weights)
+    own = str(tiny_models.write_own_embedder(tmp_path / "own"))
+    generator = str(tiny_models.write_own_generator(tmp_path / "own-generator"))
+    build(repository, tmp_path / "cache", embedder=own, generator=generator, report=print)
+    folder, models = tmp_path / "triton", ["embedder"]
+    with running_triton(repository, folder, models=models) as found:
+        probe = probes.all_ready(
+            probes.triton_ready(found.grpc_address, models),
+            probes.stubs_run(triton.stub_program(folder), models),
+        )
+        assert await probe() == ""
+        [stub] = [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if (process.info["cmdline"] or [""])[0] == str(triton.stub_program(folder))
+        ]
+        stub.kill()
+        async with asyncio.timeout(10):
+            while await probe() == "":  # noqa: ASYNC110 - no event tells of another's child
+                await asyncio.sleep(0.02)
+        assert await probe() == "Triton has no process of embedder"

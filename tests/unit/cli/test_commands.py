@@ -41,6 +41,7 @@ class FakeClient:
         self.names: dict[str, str] = {}
         self.busy = 0
         self.slow = False
+        self.on_its_way = {"waits"}
         self._answer = answer
         self._events = list(events)
 
@@ -87,6 +88,9 @@ class FakeClient:
                 document_id, state, 3, 2, "T", code, "nobody reads it" if bad else ""
             )
 
+    async def cancel(self, query_id: str) -> bool:
+        return query_id in self.on_its_way
+
 
 def answer(status: Status = "answered", text: str = "Forty [1].") -> Answer:
     citation = Citation(marker=1, document_id="d", title="T\x1b", page=3, chunk_id="c", quote="40")
@@ -117,6 +121,28 @@ def test_ask_prints_question_answer_citations_and_facts() -> None:
     expected = ["Q: How many?", "", "Forty [1].", "", '[1] T�, page 3: "40"', ""]
     assert result.stdout.splitlines()[:-1] == expected
     assert "support 0.00" in result.stdout.splitlines()[-1]
+
+
+def test_a_question_that_is_no_text_is_a_wrong_use() -> None:
+    """Bytes of another encoding would end in a traceback."""
+    result = run(FakeClient(answer()), "ask", "caf\udce9?")
+    assert result.exit_code == 2
+    assert "the question is no valid text" in result.stderr
+
+
+def test_a_collection_that_is_no_text_is_a_wrong_use(tmp_path: Path) -> None:
+    """Bytes of another encoding would end in a traceback."""
+    (tmp_path / "a.txt").write_text("words")
+    words = ("ingest", str(tmp_path / "a.txt"), "--collection", "caf\udce9")
+    result = run(FakeClient(answer()), *words)
+    assert result.exit_code == 2
+    assert "'caf\\udce9': a name has letters" in result.stderr
+
+
+def test_models_build_says_where_downloads_are_kept() -> None:
+    """With a cache folder of one's own set, the help would name another one."""
+    said = " ".join(run(FakeClient(answer()), "models", "build", "--help").stdout.split())
+    assert "`models` in RAGSTREAM_STACK_CACHE_DIR" in said
 
 
 def test_ask_takes_scope_profile_and_deadline_along() -> None:
@@ -185,6 +211,14 @@ def test_a_streamed_draft_that_the_check_refused_is_followed_by_the_answer() -> 
         ("ingest", "/dev/null"),
         ("logs", "postgres"),
         ("worker", "cook"),
+        ("status", "--watch", "--json"),
+        ("status", "--watch", "q"),
+        ("status", ""),
+        ("dead", "redrive"),
+        ("dead", "redrive", "1-0", "--all"),
+        ("dead", "drop", "--all", "--code", "no_text"),
+        ("dead", "drop", "--all", "--json"),
+        ("dead", "show", "letter"),
         ("fly",),
     ],
 )
@@ -250,6 +284,22 @@ def test_the_size_limit_is_a_setting(tmp_path: Path) -> None:
     assert not client.names
 
 
+@pytest.mark.parametrize(
+    ("query_id", "code", "words"), [("waits", 0, "cancelled"), ("gone", 28, "nothing to cancel")]
+)
+def test_cancel_says_whether_it_came_in_time(query_id: str, code: int, words: str) -> None:
+    """A script would take an answered query for a cancelled one."""
+    result = run(FakeClient(answer()), "cancel", query_id)
+    assert result.exit_code == code
+    assert words in result.stdout + result.stderr
+
+
+def test_cancel_json_is_one_object_and_nothing_else() -> None:
+    """`| jq` would fail on a stray line."""
+    result = run(FakeClient(answer()), "cancel", "gone", "--json")
+    assert json.loads(result.stdout) == {"query_id": "gone", "cancelled": False}
+
+
 def test_without_a_stack_the_command_to_start_one_is_named(tmp_path: Path) -> None:
     """A new user would not know what to do first."""
     words = ["ask", "Q?", "--data-dir", str(tmp_path)]
@@ -275,9 +325,47 @@ def test_down_without_a_stack_says_so_and_exits_with_0(tmp_path: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, f"nothing runs on {tmp_path}\n")
 
 
-@pytest.mark.parametrize("command", ["up", "down", "status", "logs", "ingest", "ask", "worker"])
+COMMANDS = ["up", "down", "status", "logs", "ingest", "ask", "cancel", "worker"]
+DEAD = ["dead list", "dead show", "dead redrive", "dead drop"]
+
+
+@pytest.mark.parametrize("command", COMMANDS + DEAD)
 def test_every_help_teaches_by_example(command: str) -> None:
     """A user would have to guess."""
-    result = CliRunner().invoke(cli, [command, "--help"])
+    result = CliRunner().invoke(cli, [*command.split(), "--help"])
     assert "Examples:" in result.stdout
     assert f"ragstream {command}" in result.stdout
+
+
+def test_names_made_to_mislead_are_shown_harmless_and_ingested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file's name could forge a line of the result, paint the terminal, or pass for an option."""
+    bad = ["--json.txt", "a\nfailed  x  y.txt", "\x1b[2Jb.txt", "c\u202etxt.txt"]
+    for name in bad:
+        (tmp_path / name).write_text("x", "utf-8")
+    client = FakeClient(answer())
+    result = run(client, "ingest", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert len(result.stdout.splitlines()) == 4
+    assert not set("\x1b\u202e") & set(result.output)
+    assert sorted(client.names.values()) == sorted(bad)
+    monkeypatch.chdir(tmp_path)
+    assert run(client, "ingest", "--", "--json.txt").exit_code == 0
+
+
+def test_an_answers_escape_codes_do_not_reach_the_terminal() -> None:
+    """A document could make the terminal show, copy or type what it likes."""
+    code = "\x1b]52;c;cm0gLXJmIH4=\x07\x9b2J\u202eh\x7f\x85"
+    hostile = answer(text=f"Forty{code} [1].")
+    tokens: list[TokenEvent] = [
+        Started(),
+        Token(text=f"For{code[:3]}"),
+        Token(text=f"{code[3:]}ty"),
+    ]
+    plain = run(FakeClient(hostile), "ask", f"How many{code}?")
+    along = run(FakeClient(hostile, tokens), "ask", "--stream", "How many?")
+    as_json = run(FakeClient(hostile), "ask", "--json", "How many?")
+    for result in (plain, along, as_json):
+        assert not set(code[:1] + "\x07\x9b\u202e\x7f\x85") & set(result.output)
+    assert json.loads(as_json.stdout)["text"] == hostile.text

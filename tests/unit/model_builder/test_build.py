@@ -1,5 +1,7 @@
 """Building is done once, what was altered is found, and a failed build breaks nothing."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,6 +102,88 @@ def test_ones_own_model_is_kept_until_the_default_is_asked_for(
     said: list[str] = []
     build(repository, tmp_path / "cache", report=said.append)
     assert all("kept" in line for line in said)
+
+
+def lose(path: Path) -> None:
+    path.unlink()
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5])
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "words"),
+    [
+        ("tokenizer.json", lose, "from folder own-generator is damaged: tokenizer.json is gone"),
+        ("model.onnx.data", cut, "damaged: model.onnx.data has 5 bytes, not"),
+        ("manifest.json", cut, "damaged: manifest.json cannot be read"),
+    ],
+)
+def test_ones_own_model_that_is_damaged_is_not_replaced(
+    repository: Path,
+    rebuild: Rebuild,
+    tmp_path: Path,
+    name: str,
+    damage: Callable[[Path], None],
+    words: str,
+) -> None:
+    """The next start would serve the default model in its place, and nobody would know."""
+    damage(repository / "generator" / "1" / name)
+    with pytest.raises(ModelBuildError, match=re.escape(words)) as refused:
+        build(repository, tmp_path / "cache", report=print)
+    assert "--generator DIR" in str(refused.value)
+    assert "--generator default" in str(refused.value)
+    assert states(list_models(repository))["generator"] == "altered"
+    rebuild()
+    assert states(verify(repository))["generator"] == "current"
+
+
+def test_a_changed_pooling_is_built_again(
+    repository: Path, rebuild: Rebuild, tmp_path: Path
+) -> None:
+    """Vectors would go on being made the old way."""
+    (tmp_path / "own-embedder" / "1_Pooling").mkdir()
+    pooling = tmp_path / "own-embedder" / "1_Pooling" / "config.json"
+    pooling.write_text('{"pooling_mode_mean_tokens": true}')
+    rebuild()
+    pooling.write_text('{"pooling_mode_cls_token": true}')
+    assert any(line.startswith("embedder: built") for line in rebuild())
+    info = json.loads((repository / "embedder" / "1" / "model.json").read_text())
+    assert info["pooling"] == "cls"
+
+
+def test_a_folder_that_moved_is_not_built_again(
+    repository: Path, rebuild: Rebuild, tmp_path: Path
+) -> None:
+    """The repository would hold a path of the machine that built it."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "own-embedder").rename(elsewhere / "own-embedder")
+    said: list[str] = []
+    own = str(elsewhere / "own-embedder")
+    build(repository, tmp_path / "cache", embedder=own, report=said.append)
+    assert said[0] == "embedder: current, from folder own-embedder"
+    assert str(tmp_path) not in (repository / "embedder" / "1" / "manifest.json").read_text()
+    del rebuild
+
+
+@pytest.mark.parametrize("name", ["embedder", "generator"])
+def test_a_cache_folder_that_cannot_be_made_is_said(
+    repository: Path, tmp_path: Path, name: str
+) -> None:
+    """A typing mistake would end in a traceback."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelBuildError, match=r"the cache folder cannot be made: .*file"):
+        build(repository, tmp_path / "file" / "cache", **{name: "default"}, report=print)
+
+
+def test_a_file_that_cannot_be_written_is_said(repository: Path, rebuild: Rebuild) -> None:
+    """A repository of another user would end in a traceback."""
+    (repository / "embedder" / "1" / ".lock").unlink()
+    (repository / "embedder" / "1" / ".lock").mkdir()
+    with pytest.raises(ModelBuildError, match=r"embedder cannot be built: .*\.lock"):
+        rebuild()
 
 
 def test_a_refused_folder_leaves_the_old_model(

@@ -1,6 +1,7 @@
 """A user's own ONNX folder is described rightly, or refused by name."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,48 @@ def test_a_missing_config_is_named(tmp_path: Path, target: Path) -> None:
     (own / "config.json").unlink()
     with pytest.raises(ModelBuildError, match=r"no genai_config\.json and no config\.json"):
         copy_generator(own, target)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("genai_config.json", '{"model": "x"}', "Expected `object | null`, got `str`"),
+        ("genai_config.json", '{"model": {"context_length": 9, "eos_token_id": "a"}}', "eos_token"),
+        ("genai_config.json", '{"model": {"decoder": {"filename": "../m.onnx"}}}', "outside"),
+        ("genai_config.json", "[]", "Expected `object`, got `array`"),
+        ("genai_config.json", "{", "genai_config.json is not JSON"),
+        ("config.json", '{"max_position_embeddings": "long"}', "max_position_embeddings"),
+        ("config.json", '{"max_position_embeddings": 9}', "no context length or no eos_token_id"),
+        ("generation_config.json", '{"eos_token_id": {}}', "eos_token_id"),
+        ("tokenizer_config.json", '{"eos_token": 3}', "eos_token"),
+    ],
+)
+def test_a_config_of_another_shape_is_named(
+    tmp_path: Path, target: Path, name: str, content: str, words: str
+) -> None:
+    """A slip in a file written by hand would end in a traceback."""
+    own = tiny_models.write_own_generator(tmp_path / "own")
+    (own / name).write_text(content)
+    with pytest.raises(ModelBuildError, match=re.escape(words)) as refused:
+        copy_generator(own, target)
+    assert str(own) in str(refused.value)
+
+
+def test_bytes_that_are_no_text_are_named(tmp_path: Path, target: Path) -> None:
+    """A template of another encoding would end in a traceback."""
+    own = tiny_models.write_own_generator(tmp_path / "own")
+    (own / "chat_template.jinja").write_bytes(b"caf\xe9")
+    with pytest.raises(ModelBuildError, match=r"chat_template\.jinja is not text"):
+        copy_generator(own, target)
+
+
+def test_an_absurd_limit_is_no_limit(tmp_path: Path, target: Path) -> None:
+    """Tokenizer configs that say 1e30 tokens would be refused, or believed."""
+    own = tiny_models.write_own_embedder(tmp_path / "own")
+    limit = '{"model_max_length": 1000000000000000019884624838656}'
+    (own / "tokenizer_config.json").write_text(limit)
+    copy_embedder(own, target)
+    assert json.loads((target / "model.json").read_text())["max_tokens"] == 512
 
 
 def test_an_embedder_is_no_generator(tmp_path: Path, target: Path) -> None:
