@@ -234,7 +234,8 @@ def peek_id(entry: Entry) -> str | None:
         given = entry.fields.get(b"id", b"").decode("utf-8", "replace")
         return given if 0 < len(given) <= _LONGEST_ID else entry.id
     try:
-        found = msgspec.json.decode(data, type=dict[str, object]).get("id")
+        fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        found: object = msgspec.json.decode(fields["id"]) if "id" in fields else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     usable = isinstance(found, str) and 0 < len(found) <= _LONGEST_ID

@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from shared.edge import read_edge
-from shared.errors import InvalidMessage, InvalidQuery
-from shared.messages import Query, decode_query, encode_msgpack
+from shared.errors import InvalidQuery
+from shared.messages import Query, decode_query
 from shared.streams import Entry
 
 
@@ -16,10 +16,6 @@ def read_query(entry: Entry) -> Query:
         InvalidMessage: a field is missing, of a wrong type or out of bounds.
     """
     query = read_edge(entry, Query, decode_query)
-    try:
-        encode_msgpack(query.metadata)
-    except OverflowError as exc:
-        raise InvalidMessage("metadata holds a number of more than 64 bits") from exc
     return replace(query, id=query.id or entry.id)
 
 

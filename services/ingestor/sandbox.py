@@ -10,22 +10,16 @@ every pool that pickles would run what a child that was taken over sends back.
 
 import asyncio
 import math
-import os
-import signal
-import sys
-from asyncio import StreamReader, StreamWriter
-from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, Self
 
 import msgspec
 import structlog
 
+from services.ingestor.child_process import Child, Lost, start
 from services.ingestor.jobs import (
-    LENGTH_BYTES,
-    OUT_OF_MEMORY,
     Job,
     Reading,
     Refusal,
@@ -35,14 +29,11 @@ from services.ingestor.jobs import (
 )
 from services.ingestor.settings import IngestorSettings
 from shared import errors
-from shared.errors import ReadLimitExceeded, SetupError, UnreadableDocument
+from shared.errors import ReadLimitExceeded, UnreadableDocument
 
 log = structlog.get_logger()
 
 _MODULE = "services.ingestor.child"
-_START_S = 60.0
-_READ_BYTES = 65_536
-_KEPT = ("PATH", "LD_LIBRARY_PATH", "TZ")  # variables that a child may know
 _REFUSALS: Final = {
     kind.code: kind
     for kind in vars(errors).values()
@@ -77,105 +68,6 @@ class Limits:
         )
 
 
-class _Lost(Exception):  # noqa: N818 - named for what happened
-    """A child ended before it had answered; says how."""
-
-
-class _Child:
-    """One reading process."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        # the three are there, for PIPE was asked for
-        self._in = cast("StreamWriter", process.stdin)
-        self._out = cast("StreamReader", process.stdout)
-        self._err = cast("StreamReader", process.stderr)
-
-    async def ready(self) -> None:
-        """Wait until it takes jobs.
-
-        Raises:
-            SetupError: it ended instead, or took too long.
-        """
-        try:
-            async with asyncio.timeout(_START_S):
-                await self._receive(0)
-        except (_Lost, TimeoutError) as exc:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            said = (await self._err.read()).decode("utf-8", "replace").strip()
-            raise SetupError(f"a process for reading documents does not start: {said}") from exc
-
-    async def ask(self, job: bytes, most_bytes: int) -> bytes:
-        """Send a framed job, give the reply.
-
-        Raises:
-            _Lost: it ended, or its reply is longer than `most_bytes`.
-        """
-        with suppress(ConnectionError):  # what it did not live to read: `_receive` says why
-            self._in.write(job)
-            await self._in.drain()
-        return await self._receive(most_bytes)
-
-    async def _receive(self, most_bytes: int) -> bytes:
-        try:
-            length = int.from_bytes(await self._out.readexactly(LENGTH_BYTES), "big")
-            if length > most_bytes:
-                raise _Lost(f"its text takes {length:,} bytes, at most {most_bytes:,}")
-            return await self._out.readexactly(length)
-        except (asyncio.IncompleteReadError, ConnectionError) as exc:
-            raise _Lost(_ending(await self._process.wait())) from exc
-
-    async def end(self) -> None:
-        """Kill it, whatever it does, and wait until it is gone."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
-        self._in.close()
-        for pipe in (self._out, self._err):  # `wait` ends once they are read to their end
-            while await pipe.read(_READ_BYTES):
-                pass
-        await self._process.wait()
-
-
-def _ending(status: int) -> str:
-    """Say why a child ended by itself."""
-    if status == OUT_OF_MEMORY:
-        return "it needs more memory than RAGSTREAM_INGESTOR_READ_MEMORY_MB allows"
-    if status == -signal.SIGXCPU:
-        return "it needs more CPU time than RAGSTREAM_INGESTOR_READ_TIMEOUT_S allows"
-    if status < 0:
-        name = signal.Signals(-status).name
-        return f"its reader crashed ({name}), or needed more memory than there is"
-    return f"its reader ended with status {status}"
-
-
-async def _start(module: str, limits: Limits) -> _Child:
-    """Start a child; it gets none of the worker's secrets.
-
-    Raises:
-        SetupError: the installation is broken, or the machine takes no more processes.
-    """
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    words = ("-m", module, str(limits.memory_bytes), str(limits.cpu_s))
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-B", *words),
-            env={**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-        )
-    except OSError as exc:
-        raise SetupError(f"no process for reading documents can be started: {exc}") from exc
-    child = _Child(process)
-    try:
-        await child.ready()
-    except BaseException:  # cancelled, too
-        await child.end()
-        raise
-    return child
-
-
 class Sandbox:
     """A pool of reading processes.
 
@@ -189,7 +81,7 @@ class Sandbox:
         self._limits = limits
         self._module = module
         self._free = asyncio.Semaphore(count)
-        self._idle: list[_Child] = []
+        self._idle: list[Child] = []
 
     async def __aenter__(self) -> Self:
         """Start a first child, so that a broken installation shows before a document comes.
@@ -197,7 +89,7 @@ class Sandbox:
         Raises:
             SetupError: it does not start.
         """
-        self._idle.append(await _start(self._module, self._limits))
+        self._idle.append(await self._start())
         return self
 
     async def __aexit__(
@@ -226,7 +118,7 @@ class Sandbox:
         async with self._free:
             try:
                 reply = await self._ask(job)
-            except _Lost as exc:
+            except Lost as exc:
                 log.warning("reading process lost", reason=str(exc))
                 raise ReadLimitExceeded(f"{name}: cannot be read: {exc}") from exc
             except TimeoutError as exc:
@@ -239,11 +131,14 @@ class Sandbox:
     async def _ask(self, job: bytes) -> Reply:
         """Let a child read; a child that is lost with its second document may blame the first."""
         if self._idle:
-            with suppress(_Lost):
+            with suppress(Lost):
                 return await self._ask_one(self._idle.pop(), job)
-        return await self._ask_one(await _start(self._module, self._limits), job)
+        return await self._ask_one(await self._start(), job)
 
-    async def _ask_one(self, child: _Child, job: bytes) -> Reply:
+    async def _start(self) -> Child:
+        return await start(self._module, self._limits.memory_bytes, self._limits.cpu_s)
+
+    async def _ask_one(self, child: Child, job: bytes) -> Reply:
         """Let this child read, and keep it only if it answers as it should."""
         try:
             async with asyncio.timeout(self._limits.timeout_s):
@@ -252,7 +147,7 @@ class Sandbox:
             reply: Reply = await asyncio.to_thread(decode_reply, payload)
         except msgspec.MsgspecError as exc:
             await child.end()
-            raise _Lost("its reader answered what no reader says") from exc
+            raise Lost("its reader answered what no reader says") from exc
         except BaseException:
             await child.end()
             raise

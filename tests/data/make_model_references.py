@@ -4,12 +4,14 @@ Not part of the tests: run once, by hand, in an environment of its own with sent
 transformers, torch, gguf and llama-cpp-python, on the two unpacked wheels that
 `services/model_builder/sources.py` names:
 
-    python tests/data/make_model_references.py MINILM_FOLDER SMOLLM2_GGUF
+    python -m tests.data.make_model_references MINILM_FOLDER SMOLLM2_GGUF SEEDS_JSONL
 
-It reads `model_texts.json` and `seeds.jsonl` beside it and writes
+It reads `model_texts.json` beside it and the four prompts that tests/seeds.py tells of, and writes
 - `embeddings.npz`: `vectors` float32 [texts, 384] by sentence-transformers, `token_counts`;
-- `generations.json`: token ids of seeds' prompts and of the hard texts by llama.cpp, and 32 greedy
-  tokens a prompt by transformers on the same weights, dequantized to float32.
+- `generations.json`: token ids of the hard texts by llama.cpp, and 32 greedy tokens a prompt by
+  transformers on the same weights, dequantized to float32;
+- `seeds.json`: for each of the four prompts its hash, and number and hash of its token ids by
+  llama.cpp: the prompts quote papers, and their ids would spell them out.
 """
 
 import json
@@ -21,6 +23,8 @@ import torch
 from llama_cpp import Llama
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModelForCausalLM
+
+from tests.seeds import digest, digest_ids
 
 HERE = Path(__file__).parent
 GREEDY_TOKENS = 32
@@ -50,9 +54,8 @@ def greedy(model: AutoModelForCausalLM, ids: list[int]) -> list[int]:
     return [int(token) for token in output[0, len(ids) :]]
 
 
-def write_generations(texts: dict[str, list[str]], gguf: Path) -> None:
+def write_generations(texts: dict[str, list[str]], gguf: Path, seeds: Path) -> None:
     """Token ids by llama.cpp, continuations by transformers."""
-    seeds = [json.loads(line)["prompt"] for line in (HERE / "seeds.jsonl").open()]
     llama = Llama(str(gguf), vocab_only=True, verbose=False)
 
     def ids(text: str) -> list[int]:
@@ -62,14 +65,22 @@ def write_generations(texts: dict[str, list[str]], gguf: Path) -> None:
         gguf.parent, gguf_file=gguf.name, dtype=torch.float32
     )
     references = {
-        "seed_ids": [ids(prompt) for prompt in seeds],
         "hard_ids": [ids(text) for text in texts["tokenizer"]],
         "greedy": [greedy(model, ids(prompt)) for prompt in texts["prompts"]],
     }
     (HERE / "generations.json").write_text(json.dumps(references, separators=(",", ":")) + "\n")
+    known = {}
+    for row in map(json.loads, seeds.open()):
+        found = ids(row["prompt"])
+        known[row["id"]] = {
+            "prompt_sha256": digest(row["prompt"]),
+            "tokens": len(found),
+            "ids_sha256": digest_ids(found),
+        }
+    (HERE / "seeds.json").write_text(json.dumps(known, indent=1) + "\n")
 
 
 if __name__ == "__main__":
     all_texts = json.loads((HERE / "model_texts.json").read_text())
     write_embeddings(all_texts["embedder"], sys.argv[1])
-    write_generations(all_texts, Path(sys.argv[2]))
+    write_generations(all_texts, Path(sys.argv[2]), Path(sys.argv[3]))

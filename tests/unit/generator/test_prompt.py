@@ -1,29 +1,31 @@
 """Prompts: byte for byte where they must be, within their budget, and not to be taken over."""
 
-import json
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.generator import prompt
 from shared.messages import Hit
-
-SEEDS = [
-    json.loads(line)
-    for line in (Path(__file__).parents[2] / "data" / "seeds.jsonl").read_text("utf-8").splitlines()
-]
+from tests import seeds
 
 
 def hit(text: str = "So it is.", tokens: int = 4, **more: object) -> Hit:
     return Hit(chunk_id="d:0", document_id="d", text=text, tokens=tokens, score=1.0, **more)  # type: ignore[arg-type]  # any field
 
 
-@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: seed["id"])
-def test_the_classic_prompt_is_the_classic_prompt(seed: dict[str, str]) -> None:
+@pytest.mark.parametrize("name", seeds.KNOWN)
+def test_the_classic_prompt_is_the_classic_prompt(name: str) -> None:
     """Results of `stuff` could not be compared with those of the pipeline it stands for."""
-    assert prompt.render("stuff", seed["question"], seed["context"]) == seed["prompt"]
+    given = seeds.seed(name)
+    assert prompt.render("stuff", given["question"], given["context"]) == given["prompt"]
+
+
+def test_what_the_classic_prompt_says_around_its_texts_is_kept() -> None:
+    """One byte of the instruction changed would go unnoticed where the real prompts are not."""
+    around = prompt.render("stuff", "{question}", "{context}")
+    assert (
+        seeds.digest(around) == "ca03a0c1633b1925de24bf11bd6098786c6fa2ef1bafff088ac90116b5de97de"
+    )
 
 
 def test_the_classic_context_is_the_bare_passages() -> None:
