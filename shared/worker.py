@@ -114,34 +114,12 @@ async def serve(
     Raises:
         SetupError: Redis or Triton answers and is not as the worker needs it.
     """
-    settings, redis = own.settings, own.redis
-    check_models = partial(own.triton.require, models)
-    await wait_until(partial(check, redis, search=search))
-    await wait_until(check_models)
-    delivery = Delivery(
-        redis,
-        Namespace(settings.namespace),
-        settings.consumer,
-        visibility_timeout_ms=settings.visibility_timeout_ms,
-        query_retention_s=settings.query_retention_s,
-        retry=RetryPolicy(max_attempts=settings.max_attempts),
-    )
+    settings, check_models = own.settings, partial(own.triton.require, models)
     groups = [(stage.stream, stage.group) for stage in stages]
-    await wait_until(partial(ensure_groups, redis, groups))
-    broker = _broker(settings)
-    slots = [Slots(delivery, stage) for stage in stages]
-    for stage, in_hand in zip(stages, slots, strict=True):
-        _subscribe(broker, delivery, stage, in_hand, settings)
-
-    async def drain() -> None:
-        await gather(*(in_hand.drain(settings.grace_period_s) for in_hand in slots))
-
-    app = AsgiFastStream(
-        broker,
-        logger=_LOGGER,
-        after_shutdown=[drain],
-        asgi_routes=health.routes(delivery, [redis.ping, check_models]),
-    )
+    await wait_until(partial(check, own.redis, search=search))
+    await wait_until(check_models)
+    await wait_until(partial(ensure_groups, own.redis, groups))
+    app = _app(own, stages, [own.redis.ping, check_models])
     log.info("serving", streams=[stage.stream for stage in stages], consumer=settings.consumer)
     await app.run(
         run_extra_options={
@@ -150,6 +128,38 @@ async def serve(
             "access_log": "false",
             "log_config": None,
         }
+    )
+
+
+def _app(
+    own: Worker, stages: Sequence[Stage[Any]], checks: Sequence[health.Check]
+) -> AsgiFastStream:
+    """The stages subscribed, with health, and drained once FastStream reads no more."""
+    settings, delivery = own.settings, _delivery(own)
+    broker = _broker(settings)
+    slots = [Slots(delivery, stage) for stage in stages]
+    for stage, in_hand in zip(stages, slots, strict=True):
+        _subscribe(broker, delivery, stage, in_hand, settings)
+
+    async def drain() -> None:
+        await gather(*(in_hand.drain(settings.grace_period_s) for in_hand in slots))
+
+    return AsgiFastStream(
+        broker,
+        logger=_LOGGER,
+        after_shutdown=[drain],
+        asgi_routes=health.routes(delivery, checks),
+    )
+
+
+def _delivery(own: Worker) -> Delivery:
+    return Delivery(
+        own.redis,
+        own.names,
+        own.settings.consumer,
+        visibility_timeout_ms=own.settings.visibility_timeout_ms,
+        query_retention_s=own.settings.query_retention_s,
+        retry=RetryPolicy(max_attempts=own.settings.max_attempts),
     )
 
 
