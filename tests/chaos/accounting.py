@@ -11,20 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from shared.messages import Answer, DeadLetter, decode_answer, decode_dead_letter
 from shared.streams import DATA
-from tests.chaos.publishing import Ledger
-from tests.chaos.stack import NAMES, ChaosStack
+from tests.chaos.ledger import NAMES, Ledger, key_of
+from tests.chaos.stack import ChaosStack
 
 _SHOWN = 5
-
-
-class _Identified(msgspec.Struct):
-    """As much of a query as tells which one it is."""
-
-    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +87,7 @@ def account(ledger: Ledger, found: Found) -> Account:
 
 def _key(letter: DeadLetter) -> str:
     """The ledger's key of what a dead letter holds."""
-    data = letter.fields.get(DATA.decode(), b"")
-    if data.startswith(b"\xff"):
-        return data[1:].decode()
-    try:
-        return msgspec.json.decode(data, type=_Identified).id
-    except msgspec.DecodeError:  # an inner message: never poison
-        return ""
+    return key_of(letter.fields.get(DATA.decode(), b""))
 
 
 async def find(stack: ChaosStack) -> Found:

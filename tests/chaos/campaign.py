@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,12 @@ from pathlib import Path
 import redis.exceptions as redis_errors
 
 from tests.chaos.accounting import Account, account, find
+from tests.chaos.disk import Loss
 from tests.chaos.faults import FAULTS, heal
-from tests.chaos.publishing import Ledger, publish_all
+from tests.chaos.ledger import NAMES, Ledger
+from tests.chaos.publishing import publish_all
 from tests.chaos.schedule import Planned, schedule
-from tests.chaos.stack import NAMES, ChaosStack, chaos_stack
+from tests.chaos.stack import ChaosStack, chaos_stack
 
 Report = Callable[[str], None]
 _TOLD_S = 10.0
@@ -55,7 +57,11 @@ async def attack(stack: ChaosStack, campaign: Campaign, report: Report) -> Accou
     planned = schedule(campaign.seed, campaign.faults, list(FAULTS), campaign.pauses_s)
     rng = random.Random(campaign.seed)  # noqa: S311 - a schedule, no secret
     over_s = sum(fault.pause_s for fault in planned)
-    telling = asyncio.create_task(_tell(stack, ledger, done, report))
+    await stack.disk.note(stack.direct, ledger.accepted)  # else the first kill might cut nothing
+    beside = [
+        asyncio.create_task(_tell(stack, ledger, done, report)),
+        asyncio.create_task(stack.disk.watch(stack.direct, ledger.accepted)),
+    ]
     try:
         async with asyncio.timeout(2 * over_s + campaign.settle_s), asyncio.TaskGroup() as both:
             both.create_task(publish_all(stack, ledger, campaign.queries, over_s, rng))
@@ -64,11 +70,12 @@ async def attack(stack: ChaosStack, campaign: Campaign, report: Report) -> Accou
         report(f"{time.monotonic() - began:.0f} s: faults are over, settling")
         settled = await stack.settle(campaign.settle_s)
     finally:
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
     report(f"{time.monotonic() - began:.0f} s: {'settled' if settled else 'did NOT settle'}")
     result = account(ledger, await find(stack))
-    for line in (*_table(done), *_exits(stack), *result.notes):
+    for line in (*_table(done), *_losses(stack.disk.losses), *_exits(stack), *result.notes):
         report(line)
     return result
 
@@ -102,6 +109,19 @@ async def _tell(stack: ChaosStack, ledger: Ledger, done: Counter[str], report: R
 
 def _table(done: Counter[str]) -> list[str]:
     return ["fault                 times", *(f"{kind:20} {done[kind]:6}" for kind in FAULTS)]
+
+
+def _losses(losses: Sequence[Loss]) -> list[str]:
+    """What each power cut took; that it took something shows that the fault is real."""
+    return [
+        "power cut     bytes  publications  commits  answers",
+        *(f"{number:9} {_columns(one)}" for number, one in enumerate(losses, 1)),
+        f"{'all':>9} {_columns(sum(losses, Loss()))}",
+    ]
+
+
+def _columns(one: Loss) -> str:
+    return f"{one.bytes:9} {one.questions:13} {one.commits:8} {one.answers:8}"
 
 
 def _exits(stack: ChaosStack) -> list[str]:

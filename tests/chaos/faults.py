@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from tests.chaos.crew import Post
-from tests.chaos.publishing import Ledger, empty_question, garbage, insist
+from tests.chaos.ledger import Ledger
+from tests.chaos.publishing import empty_question, garbage, insist
 from tests.chaos.stack import VISIBILITY_S, ChaosStack
 
 Fault = Callable[[ChaosStack, Ledger, random.Random], Awaitable[None]]
@@ -27,10 +28,12 @@ async def freeze_worker(stack: ChaosStack, _ledger: Ledger, dice: random.Random)
         post.thaw()
 
 
-async def kill_redis(stack: ChaosStack, _ledger: Ledger, dice: random.Random) -> None:
-    """SIGKILL Redis; it comes back with what its file holds."""
+async def kill_redis(stack: ChaosStack, ledger: Ledger, dice: random.Random) -> None:
+    """Take Redis's power; it comes back with what its disk holds."""
     async with stack.redis.changing:
         await stack.redis.kill()
+        await ledger.heard()
+        await stack.disk.cut(ledger.accepted)
         await asyncio.sleep(dice.uniform(0, 2.0))
         await stack.redis.start()
 

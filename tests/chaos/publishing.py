@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 
 from shared.messages import Query, encode_json
 from shared.streams import DATA
-from tests.chaos.stack import NAMES, ChaosStack
+from tests.chaos.ledger import NAMES, NO_TEXT, Ledger
+from tests.chaos.stack import ChaosStack
 
 PUBLISHERS = 4
 BATCH = 10
@@ -32,23 +33,6 @@ class Publication:
 
     key: str
     payload: bytes
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What publishers know.
-
-    Attributes:
-        asked: keys of good questions of which an entry may exist.
-        accepted: keys of which one exists for certain.
-        empty: ids of questions without a text: each must fail, and lie on `dead`.
-        garbage: bytes that are no message: each must lie on `dead`.
-    """
-
-    asked: set[str] = field(default_factory=set)
-    accepted: set[str] = field(default_factory=set)
-    empty: set[str] = field(default_factory=set)
-    garbage: set[str] = field(default_factory=set)
 
 
 def question(query_id: str, number: int) -> Publication:
@@ -77,7 +61,7 @@ def empty_question(query_id: str) -> Publication:
 
 def garbage(mark: str) -> Publication:
     """Bytes that are no message, different for each mark."""
-    return Publication(mark, b"\xff" + mark.encode())
+    return Publication(mark, NO_TEXT + mark.encode())
 
 
 async def put(client: Redis, batch: Sequence[Publication]) -> list[Publication]:
@@ -103,8 +87,9 @@ async def insist(client: Redis, batch: Sequence[Publication], ledger: Ledger) ->
     """Publish, the same ids again and again, until everything is accepted."""
     waiting = list(batch)
     while waiting:
-        refused = await put(client, waiting)
-        ledger.accepted |= {one.key for one in waiting} - {one.key for one in refused}
+        with ledger.asking():
+            refused = await put(client, waiting)
+            ledger.accepted |= {one.key for one in waiting} - {one.key for one in refused}
         if waiting := refused:
             await asyncio.sleep(_AGAIN_S)
 

@@ -15,12 +15,13 @@ from services.cli.redis import url
 from shared.client import RagstreamClient
 from shared.messages import Chunk, Embed, encode_msgpack
 from shared.redis import connect
-from shared.streams import DATA, Namespace
+from shared.streams import DATA
 from tests.chaos.crew import WORKER, Crew
+from tests.chaos.disk import Disk
+from tests.chaos.ledger import NAMES
 from tests.chaos.proxy import LOOPBACK, Proxy
 from tests.chaos.servers import Server, drop_shared_memory, free_ports, redis_server, triton_server
 
-NAMES = Namespace("rag")
 PASSWORD = "of the chaos"  # noqa: S105 - of a server that lives as long as this suite
 VISIBILITY_S = 1.5
 DOCUMENTS = {
@@ -38,12 +39,14 @@ class ChaosStack:
 
     Attributes:
         redis: the server, and `triton` likewise.
+        disk: Redis's, as a power cut leaves it.
         redis_wire: what workers and publishers reach Redis through; `triton_wire` likewise.
         crew: the workers.
         direct: client that goes past the wire and gives up at its first error.
     """
 
     redis: Server
+    disk: Disk
     triton: Server
     redis_wire: Proxy
     triton_wire: Proxy
@@ -120,7 +123,8 @@ async def chaos_stack(
     wires = Proxy(redis_port), Proxy(triton_ports[0])
     await asyncio.gather(*(wire.start() for wire in wires))
     crew = Crew(module, _environment(wires), folder)
-    stack = ChaosStack(redis, triton, *wires, crew, _client(redis_port))
+    disk = Disk(folder / "redis", loses=fsync != "always")
+    stack = ChaosStack(redis, disk, triton, *wires, crew, _client(redis_port))
     try:
         await asyncio.gather(redis.start(), triton.start())
         for name, count in counts.items():

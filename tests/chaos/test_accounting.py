@@ -4,7 +4,8 @@ import pytest
 
 from shared.messages import Answer, DeadLetter
 from tests.chaos.accounting import Found, account
-from tests.chaos.publishing import Ledger, empty_question, garbage
+from tests.chaos.ledger import Ledger
+from tests.chaos.publishing import empty_question, garbage
 from tests.chaos.schedule import schedule
 
 KINDS = ("a", "b", "c")

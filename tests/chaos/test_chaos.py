@@ -11,8 +11,9 @@ import pytest_asyncio
 from tests.chaos.accounting import Account, account, find
 from tests.chaos.campaign import Campaign, attack
 from tests.chaos.crew import WORKER, Post
-from tests.chaos.publishing import Ledger, Publication, insist, question, slow_question
-from tests.chaos.stack import NAMES, VISIBILITY_S, ChaosStack, chaos_stack
+from tests.chaos.ledger import NAMES, Ledger
+from tests.chaos.publishing import Publication, insist, question, slow_question
+from tests.chaos.stack import VISIBILITY_S, ChaosStack, chaos_stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 COUNTS = {"embedder": 2, "retriever": 2, "generator": 2}
