@@ -181,14 +181,22 @@ class Triton:
         return found
 
     async def generate(
-        self, prompt: str, *, max_tokens: int, temperature: float = 0.0, bulk: bool = False
+        self,
+        prompt: str,
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        chat: bool = False,
+        bulk: bool = False,
     ) -> AsyncIterator[Piece]:
         """Stream a model's continuation of a prompt.
 
         Args:
-            prompt: text as the model reads it, chat template applied.
+            prompt: text as the model reads it, or a user's words if `chat` is set.
             max_tokens: most tokens to generate, above 0.
             temperature: 0 for greedy.
+            chat: let the model put its own chat template around the prompt. Ours alone does so;
+                with Triton's vLLM backend the caller wraps.
             bulk: let interactive questions go first.
 
         Yields:
@@ -199,7 +207,7 @@ class Triton:
             Transient: the stream ended before its text did.
         """
         sampling = {"max_tokens": max_tokens, "temperature": temperature}
-        responses = self._client.stream_infer(_requests(prompt, sampling, bulk=bulk))
+        responses = self._client.stream_infer(_requests(prompt, sampling, chat=chat, bulk=bulk))
         finished = False
         try:
             async for result, error in _unless_silent(responses):
@@ -232,7 +240,7 @@ async def _unless_silent(responses: AsyncIterator[Any]) -> AsyncIterator[Any]:
 
 
 async def _requests(
-    prompt: str, sampling: dict[str, float], *, bulk: bool
+    prompt: str, sampling: dict[str, float], *, chat: bool, bulk: bool
 ) -> AsyncIterator[dict[str, object]]:
     """The one request of a stream, with the tensors of Triton's vLLM backend."""
     flags = ("stream", "exclude_input_in_output", "return_finish_reason")
@@ -242,9 +250,9 @@ async def _requests(
         _bytes_input("sampling_parameters", [1], [json.dumps(sampling)]),
         *(_true_input(name) for name in (*flags, *counts)),
     ]
-    # a parameter of the request, not of sampling: the vLLM backend refuses names it does not know
-    lane = {"lane": "bulk" if bulk else "interactive"}
-    yield {"model_name": GENERATOR, "inputs": inputs, "parameters": lane}
+    # parameters of the request, not of sampling: the vLLM backend refuses names it does not know
+    parameters = {"lane": "bulk" if bulk else "interactive", "chat": chat}
+    yield {"model_name": GENERATOR, "inputs": inputs, "parameters": parameters}
 
 
 def _bytes_input(name: str, shape: Sequence[int], texts: Sequence[str]) -> InferInput:

@@ -32,6 +32,7 @@ def write_gguf(
     pre: str = "smollm",
     scaling: str | None = None,
     extra_tensor: str | None = None,
+    words: tuple[str, ...] = (),
 ) -> Path:
     """A decoder with random weights; the same arguments give the same file."""
     writer = GGUFWriter(path, architecture)
@@ -44,7 +45,7 @@ def write_gguf(
     writer.add_layer_norm_rms_eps(1e-5)
     if scaling is not None:
         writer.add_string("llama.rope.scaling.type", scaling)
-    _add_tokenizer(writer, pre)
+    _add_tokenizer(writer, pre, words)
     for name, shape in _tensor_shapes().items():
         writer.add_tensor(name, _random(name, shape))
     if extra_tensor:
@@ -56,8 +57,8 @@ def write_gguf(
     return path
 
 
-def _add_tokenizer(writer: GGUFWriter, pre: str) -> None:
-    tokens = vocabulary()
+def _add_tokenizer(writer: GGUFWriter, pre: str, words: tuple[str, ...]) -> None:
+    tokens = [*vocabulary(), *words]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pre)
     writer.add_token_list(tokens)

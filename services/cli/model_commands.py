@@ -11,6 +11,7 @@ from services.cli.session import Session, data_dir_option, json_option, pass_ses
 
 if TYPE_CHECKING:
     from services.model_builder.build import BuiltModel
+    from services.model_builder.info import Precision
 
 
 @click.group(short_help="Build, list and verify the models.")
@@ -20,7 +21,7 @@ def models() -> None:
     \b
     Examples:
       ragstream models build
-      ragstream models build --generator ~/models/my-onnx-model
+      ragstream models build --generator gguf:my-model.gguf
       ragstream models list
       ragstream models verify --json
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
@@ -28,7 +29,17 @@ def models() -> None:
 
 @models.command(short_help="Build the models that are not current.")
 @click.option("--embedder", metavar="DIR", help="An ONNX model of your own, or `default`.")
-@click.option("--generator", metavar="DIR", help="An ONNX model of your own, or `default`.")
+@click.option(
+    "--generator",
+    metavar="gguf:FILE|DIR",
+    help="A language model of your own, or `default`.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "int8", "fp16", "int4"]),
+    help="Of the generator's weights: fp32 or int8 for a CPU, fp16 or int4 for CUDA.  "
+    "[default: the one chosen before; fp32 at first]",
+)
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
@@ -39,16 +50,27 @@ def models() -> None:
 @data_dir_option
 @pass_session
 def build(
-    session: Session, *, embedder: str | None, generator: str | None, cache: Path | None
+    session: Session,
+    *,
+    embedder: str | None,
+    generator: str | None,
+    precision: "Precision | None",
+    cache: Path | None,
 ) -> None:
     """Build the models that are not current; `up` does it, too. The weights' hashes are checked.
 
-    DIR is a folder as onnxruntime-genai's builder or an ONNX export writes it. Without it,
-    whatever was chosen before stays; `default` goes back to the built-in weights.
+    A generator is made from one GGUF file, or from a folder of Hugging Face's with config.json,
+    safetensors and tokenizer.json: models of the Llama, Qwen2 and Mistral families, whose chat
+    template is taken along. DIR may also be a folder as onnxruntime-genai's builder or an ONNX
+    export writes it; its precision is its own. Without a choice, whatever was chosen before stays;
+    `default` goes back to the built-in weights.
 
     \b
     Examples:
       ragstream models build
+      ragstream models build --generator gguf:qwen2.5-1.5b-instruct-q8_0.gguf
+      ragstream models build --generator ~/models/Llama-3.2-1B-Instruct --precision int8
+      ragstream models build --precision fp32
       ragstream models build --embedder ~/models/bge-small-onnx
       ragstream models build --embedder default
 
@@ -61,6 +83,7 @@ def build(
         cache or session.stack_settings().cache_dir / "models",
         embedder=embedder,
         generator=generator,
+        precision=precision,
         report=render.tell,
     )
     _show(session, built)

@@ -78,6 +78,7 @@ async def _write(
     asked = triton.generate(
         prompt.wrap(text, settings.chat_template),
         max_tokens=query.max_tokens or settings.answer_tokens,
+        chat=settings.chat_template == "model",
         bulk=query.priority == "bulk",
     )
     async for piece in asked:

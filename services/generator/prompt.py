@@ -42,12 +42,12 @@ def context(profile: Profile, hits: Sequence[Hit]) -> str:
 
 
 def wrap(text: str, template: ChatTemplate) -> str:
-    """Apply the model's chat template to one user turn.
+    """Apply a chat template to one user turn; the model applies its own, `model`, itself.
 
     Marks that the template itself consists of are broken up inside the text, so that no
     document or question can end its turn and speak as somebody else.
     """
-    if template == "none":
+    if template != "chatml":
         return text
     harmless = text.replace("<|", "< |")
     return f"<|im_start|>user\n{harmless}<|im_end|>\n<|im_start|>assistant\n"

@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.settings import PREFIX, Settings
 
 OnUnsupported = Literal["extract", "abstain", "flag"]
-ChatTemplate = Literal["chatml", "none"]
+ChatTemplate = Literal["model", "chatml", "none"]
 
 
 class GeneratorSettings(Settings):
@@ -31,7 +31,9 @@ class GeneratorSettings(Settings):
         256, ge=1, le=4_096, description="Longest answer, if the question names no max_tokens."
     )
     chat_template: ChatTemplate = Field(
-        "chatml", description="How the prompt is wrapped for the model: `chatml` or `none`."
+        "model",
+        description="How the prompt is wrapped: `model`, as the weights' own chat template says; "
+        "`chatml` or `none`, for a model of another backend, which knows no `model`.",
     )
     on_unsupported: OnUnsupported = Field(
         "extract",

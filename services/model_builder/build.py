@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.model_builder.info import Precision
 from services.model_builder.manifest import (
     FILENAME,
     Manifest,
@@ -22,7 +23,7 @@ from shared.errors import ModelBuildError
 
 VERSION = "1"  # Triton's name for a model's version folder
 DEFAULT = "default"  # asks for the built-in weights where None keeps what is there
-RECIPES: dict[str, Callable[[Path | None], Recipe]] = {
+RECIPES: dict[str, Callable[[str | None, Precision | None], Recipe]] = {
     "embedder": embedder_recipe,
     "generator": generator_recipe,
 }
@@ -61,6 +62,7 @@ def build(
     *,
     embedder: str | None = None,
     generator: str | None = None,
+    precision: Precision | None = None,
     report: Report,
 ) -> list[BuiltModel]:
     """Make both models current; does nothing for one that is.
@@ -70,7 +72,8 @@ def build(
         cache: where downloads are kept.
         embedder: a folder with an ONNX model of the user's own, `default` for the built-in weights,
             or None for whatever was chosen before (the built-in weights at first).
-        generator: likewise.
+        generator: likewise; besides, `gguf:FILE`, or a folder of Hugging Face's with safetensors.
+        precision: to convert the generator to; None for the one chosen before, or the default.
         report: told what is going on, a line at a time.
 
     Returns:
@@ -81,14 +84,15 @@ def build(
             own is damaged, or a folder cannot be written. What was built before stays as it was.
     """
     choices = {"embedder": embedder, "generator": generator}
+    precisions = {"generator": precision}
     with _said_clearly("the cache folder cannot be made"):
         cache.mkdir(parents=True, exist_ok=True)
     for name, choice in choices.items():
-        folder = _version_folder(repository, name)
+        folder, wanted = _version_folder(repository, name), precisions.get(name)
         if not (folder / "model.py").is_file():
             raise ModelBuildError(f"{repository} is no model repository: no {folder}/model.py")
         with _said_clearly(f"{name} cannot be built"), _locked(folder):
-            _build_one(folder, name, choice, cache, report)
+            _build_one(folder, name, choice, wanted, cache, report)
     return list_models(repository)
 
 
@@ -115,7 +119,8 @@ def _look(repository: Path, name: str, is_good: Callable[[Manifest, Path], bool]
         return BuiltModel(name=name, source="", sha256="", size_bytes=0, path=folder, state=state)
     state = "current" if is_good(manifest, folder) else "altered"
     if state == "current" and manifest.kind == "wheel":
-        state = "current" if _was_made_by(manifest, RECIPES[name](None)) else "outdated"
+        recipe = RECIPES[name](None, manifest.precision)
+        state = "current" if _was_made_by(manifest, recipe) else "outdated"
     return BuiltModel(
         name=name,
         source=manifest.source,
@@ -127,38 +132,57 @@ def _look(repository: Path, name: str, is_good: Callable[[Manifest, Path], bool]
 
 
 def _was_made_by(manifest: Manifest, recipe: Recipe) -> bool:
-    made = (manifest.source, manifest.inputs, manifest.builder)
-    return made == (recipe.source, recipe.inputs, recipe.builder)
+    made = (manifest.source, manifest.inputs, manifest.builder, manifest.precision)
+    return made == (recipe.source, recipe.inputs, recipe.builder, recipe.precision)
 
 
-def _build_one(folder: Path, name: str, choice: str | None, cache: Path, report: Report) -> None:
+def _build_one(
+    folder: Path,
+    name: str,
+    choice: str | None,
+    precision: Precision | None,
+    cache: Path,
+    report: Report,
+) -> None:
     manifest = read_manifest(folder)
     if choice is None:
         _refuse_damaged(folder, name, manifest)
-        if manifest and manifest.kind == "folder":
+        if manifest and manifest.own:
+            _refuse_another(manifest, precision)
             report(f"{name}: kept, from {manifest.source}")
             return
     whole = manifest is not None and manifest.is_whole(folder)
-    own = None if choice in (None, DEFAULT) else Path(str(choice)).resolve()
-    recipe = RECIPES[name](own)
+    if manifest and not manifest.own and choice is None:
+        precision = precision or manifest.precision
+    recipe = RECIPES[name](None if choice in (None, DEFAULT) else choice, precision)
     if manifest and whole and _was_made_by(manifest, recipe):
         report(f"{name}: current, from {recipe.source}")
         return
     _replace(folder, recipe, manifest, cache, report)
 
 
+def _refuse_another(manifest: Manifest, precision: Precision | None) -> None:
+    """A user's own weights are not kept here, so their precision cannot be changed without them."""
+    if precision not in (None, manifest.precision):
+        raise ModelBuildError(
+            f"the {manifest.name} was built from {manifest.source}: name it again with "
+            f"`--{manifest.name}` to convert it to {precision}"
+        )
+
+
 def _refuse_damaged(folder: Path, name: str, manifest: Manifest | None) -> None:
     """Only the default can be made again from nothing: it must not stand in for a user's own."""
     if manifest is None and (folder / FILENAME).exists():
         damaged, lost = f"the {name} in {folder}", [f"{FILENAME} cannot be read"]
-    elif manifest and manifest.kind == "folder" and (lost := manifest.damage(folder)):
+    elif manifest and manifest.own and (lost := manifest.damage(folder)):
         damaged = f"the {name} that was built from {manifest.source}"
     else:
         return
+    file = manifest is not None and manifest.kind == "gguf"
+    place = "gguf:FILE`, FILE being that file" if file else "DIR`, DIR being its folder"
     raise ModelBuildError(
         f"{damaged} is damaged: {', '.join(lost)}. Build it again with `ragstream models build "
-        f"--{name} DIR`, DIR being its folder, or go back to the built-in weights with "
-        f"`--{name} default`"
+        f"--{name} {place}, or go back to the built-in weights with `--{name} default`"
     )
 
 
@@ -175,6 +199,7 @@ def _replace(
             kind=recipe.kind,
             inputs=recipe.inputs,
             builder=recipe.builder,
+            precision=recipe.precision,
             outputs=records_of(staging),
         )
         (folder / FILENAME).unlink(missing_ok=True)

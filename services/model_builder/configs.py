@@ -39,6 +39,41 @@ class Config(msgspec.Struct, frozen=True):
     eos_token_id: TokenIds = None
 
 
+class Family(msgspec.Struct, frozen=True):
+    """What config.json says a model is, before any of its numbers."""
+
+    architectures: tuple[str, ...] | None = None
+    model_type: str | None = None
+
+
+class DecoderConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """config.json of a Llama-, Qwen2- or Mistral-like decoder, with transformers' defaults."""
+
+    hidden_size: Count
+    num_hidden_layers: Count
+    num_attention_heads: Count
+    max_position_embeddings: Count
+    num_key_value_heads: Count | None = None
+    head_dim: Count | None = None
+    rms_norm_eps: float = 1e-6
+    hidden_act: str = "silu"
+    tie_word_embeddings: bool = False
+    rope_theta: float = 10_000.0
+    rope_scaling: dict[str, Any] | None = None  # with rope_theta, before transformers 5
+    rope_parameters: dict[str, Any] | None = None
+    sliding_window: Count | None = None
+    use_sliding_window: bool = True
+    max_window_layers: int = 0
+    layer_types: tuple[str, ...] | None = None
+    quantization_config: dict[str, Any] | None = None
+
+
+class WeightsIndex(msgspec.Struct, frozen=True):
+    """model.safetensors.index.json: the file of each tensor."""
+
+    weight_map: dict[str, str]
+
+
 class SentenceBert(msgspec.Struct, frozen=True):
     """sentence_bert_config.json of sentence-transformers."""
 
@@ -52,7 +87,7 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class TokenizerConfig(msgspec.Struct, frozen=True):
-    """tokenizer_config.json. `model_max_length` may be absurdly long; see `UNLIMITED`."""
+    """tokenizer_config.json. `model_max_length` may be absurdly long."""
 
     model_max_length: float | None = None
     bos_token: str | Token | None = None

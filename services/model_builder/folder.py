@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from services.model_builder import configs
-from services.model_builder.configs import Config, Genai, SentenceBert, Token, TokenizerConfig
+from services.model_builder import configs, hf_files
+from services.model_builder.chat import turn
+from services.model_builder.configs import Config, Genai, SentenceBert, TokenizerConfig
 from services.model_builder.info import EmbedderInfo, GeneratorInfo
 from services.model_builder.manifest import write_json
 from services.model_builder.onnx_file import OnnxFile
@@ -52,7 +53,7 @@ def copy_embedder(folder: Path, target: Path) -> None:
     Raises:
         ModelBuildError: a file is missing, or an input or output is not supported.
     """
-    graph = OnnxFile(_need(folder, "model.onnx"))
+    graph = OnnxFile(hf_files.need(folder, "model.onnx"))
     graph.check_inputs(EMBEDDER_INPUTS, needed=("input_ids", "attention_mask"))
     output = graph.first_output(SENTENCE_OUTPUTS + TOKEN_OUTPUTS)
     dim = graph.outputs[output].shape[-1]
@@ -83,12 +84,13 @@ def copy_generator(folder: Path, target: Path) -> None:
         ModelBuildError: a file is missing, or an input or output is not supported.
     """
     settings = _generator_settings(folder)
-    graph = OnnxFile(_need(folder, settings.filename))
+    graph = OnnxFile(hf_files.need(folder, settings.filename))
     layers = graph.cache_layers()
     caches = {f"past_key_values.{i}.{part}" for i in range(layers) for part in ("key", "value")}
     graph.check_inputs(GENERATOR_INPUTS | caches, needed=("input_ids", "attention_mask", *caches))
     graph.first_output(("logits",))
     kv_heads, head_dim, dtype = graph.cache_shape()
+    special, template = hf_files.special_tokens(folder), hf_files.chat_template(folder)
     info = GeneratorInfo(
         name=folder.name,
         context_tokens=settings.context_tokens,
@@ -99,23 +101,19 @@ def copy_generator(folder: Path, target: Path) -> None:
         cache_dtype=dtype,
         position_ids="position_ids" in graph.inputs,
         end_token_ids=settings.end_token_ids,
-        special_tokens=_special_tokens(folder),
-        chat_template=_chat_template(folder),
+        begin_token_id=hf_files.begin_token_id(hf_files.tokenizer(folder)),
+        special_tokens=special,
+        chat_template=template,
+        chat=turn(template, special),
     )
     _copy(folder, graph, target)
     write_json(target / "model.json", info)
 
 
-def _need(folder: Path, name: str) -> Path:
-    if not (folder / name).is_file():
-        raise ModelBuildError(f"{folder} holds no {name}")
-    return folder / name
-
-
 def _copy(folder: Path, graph: OnnxFile, target: Path) -> None:
-    tokenizer = _need(folder, "tokenizer.json")
+    tokenizer = hf_files.need(folder, "tokenizer.json")
     for name in graph.data_files():
-        shutil.copyfile(_need(folder, name), target / name)
+        shutil.copyfile(hf_files.need(folder, name), target / name)
     shutil.copyfile(tokenizer, target / "tokenizer.json")
     shutil.copyfile(graph.path, target / "model.onnx")
 
@@ -171,24 +169,3 @@ def _generator_settings(folder: Path) -> _Settings:
         raise ModelBuildError(f"{folder}: no context length or no eos_token_id in its config")
     end_ids = (ends,) if isinstance(ends, int) else ends
     return _Settings(filename=filename, context_tokens=context, end_token_ids=end_ids)
-
-
-def _special_tokens(folder: Path) -> dict[str, str]:
-    config = configs.read(folder, "tokenizer_config.json", TokenizerConfig) or TokenizerConfig()
-    found = {"bos_token": config.bos_token, "eos_token": config.eos_token}
-    return {
-        name: token.content if isinstance(token, Token) else token
-        for name, token in found.items()
-        if token is not None
-    }
-
-
-def _chat_template(folder: Path) -> str | None:
-    path = folder / "chat_template.jinja"
-    if path.is_file():
-        try:
-            return path.read_text("utf-8")
-        except UnicodeDecodeError as exc:
-            raise ModelBuildError(f"{path} is not text: {exc}") from exc
-    config = configs.read(folder, "tokenizer_config.json", TokenizerConfig) or TokenizerConfig()
-    return config.chat_template if isinstance(config.chat_template, str) else None

@@ -24,15 +24,21 @@ class GgufFile:
         try:
             reader = GGUFReader(path)
         except (ValueError, OSError, IndexError) as exc:
-            raise ModelBuildError(f"{path} cannot be read as GGUF: {exc}") from exc
+            raise ModelBuildError(
+                f"{path} cannot be read as GGUF: it may be cut short ({exc})"
+            ) from exc
         self._fields = reader.fields
         self._tensors = {tensor.name: tensor for tensor in reader.tensors}
         self._unread = set(self._tensors)
+        self._values: dict[str, Any] = {}  # a vocabulary takes seconds to read
 
     def get(self, key: str, default: Any = None) -> Any:
         """A metadata value, or the default if the file does not have it."""
-        field = self._fields.get(key)
-        return default if field is None else field.contents()
+        if key not in self._fields:
+            return default
+        if key not in self._values:
+            self._values[key] = self._fields[key].contents()
+        return self._values[key]
 
     def need(self, key: str) -> Any:
         """A metadata value that must be there.

@@ -85,16 +85,17 @@ class Graph:
         self._tensors.append(numpy_helper.from_array(values, name))
         return name
 
-    def weight(self, name: str, values: NDArray[np.float32]) -> str:
-        """Add a tensor whose bytes go to the weights' file, float32 of any shape."""
-        raw = np.ascontiguousarray(values, dtype="<f4")
+    def weight(self, name: str, values: NDArray[np.generic]) -> str:
+        """Add a tensor whose bytes go to the weights' file, of any shape."""
+        raw = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+        kind = helper.np_dtype_to_tensor_dtype(values.dtype)
         self._data.write(b"\0" * (-self._data.tell() % PAGE_BYTES))
         place = {
             "location": self._data_path.name,
             "offset": self._data.tell(),
             "length": raw.nbytes,
         }
-        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=raw.shape)
+        tensor = TensorProto(name=name, data_type=kind, dims=raw.shape)
         tensor.data_location = TensorProto.EXTERNAL
         for key, value in place.items():
             tensor.external_data.add(key=key, value=str(value))

@@ -30,6 +30,16 @@ class EmbedderInfo(msgspec.Struct, frozen=True, kw_only=True):
     normalize: bool
 
 
+Precision = Literal["fp32", "int8", "fp16", "int4"]
+
+
+class ChatTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """What the chat template puts before and after a user's words, up to the model's own turn."""
+
+    before: str
+    after: str
+
+
 class GeneratorInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A generator's `model.json`.
 
@@ -43,9 +53,12 @@ class GeneratorInfo(msgspec.Struct, frozen=True, kw_only=True):
             `growing` if present is past with the new tokens added.
         cache_dtype: numpy's name of the cache's element type.
         position_ids: whether the graph wants the input of that name.
+        begin_token_id: the token that every prompt begins with, once; None if the model has none.
         end_token_ids: tokens that end an answer.
         special_tokens: names that the chat template uses, such as `bos_token`, and their text.
-        chat_template: Jinja source, for whoever renders prompts; the model itself does not.
+        chat_template: Jinja source, for whoever renders whole conversations.
+        chat: the same template around one user's turn; None if there is no template.
+        precision: of the weights; None for a graph that somebody else exported.
     """
 
     name: str
@@ -56,6 +69,9 @@ class GeneratorInfo(msgspec.Struct, frozen=True, kw_only=True):
     cache: Literal["shared", "growing"]
     cache_dtype: Literal["float32", "float16"]
     position_ids: bool
+    begin_token_id: int | None
     end_token_ids: tuple[int, ...]
     special_tokens: dict[str, str]
     chat_template: str | None = None
+    chat: ChatTurn | None = None
+    precision: Precision | None = None

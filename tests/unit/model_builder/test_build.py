@@ -27,8 +27,9 @@ def rebuild(repository: Path, tmp_path: Path) -> Rebuild:
 
     def run() -> list[str]:
         said: list[str] = []
-        own = {name: str(tmp_path / f"own-{name}") for name in ("embedder", "generator")}
-        build(repository, tmp_path / "cache", **own, report=said.append)
+        embedder, generator = (str(tmp_path / f"own-{name}") for name in ("embedder", "generator"))
+        cache = tmp_path / "cache"
+        build(repository, cache, embedder=embedder, generator=generator, report=said.append)
         return said
 
     run()
@@ -174,8 +175,10 @@ def test_a_cache_folder_that_cannot_be_made_is_said(
 ) -> None:
     """A typing mistake would end in a traceback."""
     (tmp_path / "file").touch()
+    embedder, generator = ("default" if name == one else None for one in ("embedder", "generator"))
+    cache = tmp_path / "file" / "cache"
     with pytest.raises(ModelBuildError, match=r"the cache folder cannot be made: .*file"):
-        build(repository, tmp_path / "file" / "cache", **{name: "default"}, report=print)
+        build(repository, cache, embedder=embedder, generator=generator, report=print)
 
 
 def test_a_file_that_cannot_be_written_is_said(repository: Path, rebuild: Rebuild) -> None:

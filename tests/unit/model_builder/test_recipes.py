@@ -8,6 +8,7 @@ import pytest
 from services.model_builder import recipes
 
 PACKAGE = "services.model_builder"
+DECODER = ("chat", "decoder_graph", "info")
 HERE = Path(recipes.__file__).parent
 
 
@@ -35,7 +36,8 @@ def reached(*modules: str) -> set[str]:
     ("code", "entries"),
     [
         (recipes.EMBEDDER_CODE, ("bert", "info", "manifest", "sources")),
-        (recipes.GENERATOR_CODE, ("llama", "tokenizer_gguf", "info", "manifest", "sources")),
+        (recipes.GENERATOR_CODE, ("gguf_decoder", *DECODER, "manifest", "sources")),
+        (recipes.HF_CODE, ("hf_decoder", *DECODER, "manifest", "sources")),
         (recipes.FOLDER_CODE, ("folder",)),
     ],
 )
@@ -48,5 +50,6 @@ def test_all_code_that_shapes_a_model_is_hashed(
 
 def test_every_module_that_recipes_use_shapes_some_model() -> None:
     """A new module could be forgotten in the lists."""
-    every = {*recipes.EMBEDDER_CODE, *recipes.GENERATOR_CODE, *recipes.FOLDER_CODE}
+    code = (recipes.EMBEDDER_CODE, recipes.GENERATOR_CODE, recipes.HF_CODE, recipes.FOLDER_CODE)
+    every = {module for modules in code for module in modules}
     assert reached("recipes") == every
