@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from shared.backpressure import Publisher
+from shared.claims import forget_gone
 from shared.errors import InvalidMessage
 from shared.messages import (
     Answer,
@@ -42,6 +43,7 @@ _UPLOAD_KEPT_S = 86_400
 _CANCEL_KEPT_S = 86_400
 _POLL_S = 0.1
 _BLOCK_MS = 5_000
+_GONE = 10  # times `claim_after_s`
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +189,13 @@ class RagstreamClient:
         Args:
             group: name of the subscription; every group gets every answer.
             consumer: this reader's name in the group, unique. Default: a new one.
-            claim_after_s: seconds with one answer after which a consumer counts as dead.
+            claim_after_s: seconds with one answer after which a consumer counts as dead. Names
+                of consumers that are silent for ten times as long and hold nothing are forgotten.
         """
         stream, consumer = self._names.answers, consumer or uuid.uuid4().hex
         with told():
             await ensure_groups(self._redis, [(stream, group)])
+            await forget_gone(self._redis, stream, group, int(_GONE * claim_after_s * 1000))
         while True:
             with told():
                 entries = await self._left_behind(stream, group, consumer, claim_after_s)
