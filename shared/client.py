@@ -38,6 +38,7 @@ from shared.messages import (
 )
 from shared.redis import connect, ensure_groups, told
 from shared.streams import DATA, Namespace
+from shared.trail import ended
 
 _UPLOAD_KEPT_S = 86_400
 _CANCEL_KEPT_S = 86_400
@@ -133,11 +134,11 @@ class RagstreamClient:
 
         Returns:
             False if it had its Answer already (then nothing is done); else True: the mark is
-            set, and whichever stage meets the question next ends it.
+            set, and whichever stage meets the question next ends it. That it was ever published
+            is not checked: a client may not look into the stages.
         """
         with told():
-            last: Any = await self._redis.xrevrange(self._names.tokens(query_id), count=1)
-            if last and isinstance(decode_token_event(last[0][1][DATA]), Finished):
+            if await ended(self._redis, self._names, query_id):
                 return False
             await self._redis.set(self._names.cancelled(query_id), 1, ex=_CANCEL_KEPT_S)
         return True
@@ -160,13 +161,16 @@ class RagstreamClient:
 
         Yields:
             Started and Token while the model writes (if `query.stream`), then Finished. A second
-            Started means that the text begins anew.
+            Started means that the text begins anew. Of an id that has its Answer, only Finished.
 
         Raises:
             InvalidMessage: a field is out of its bounds.
             TimeoutError: no Answer within `timeout_s`; it will still come on `answers`.
         """
         deadline = _Deadline(timeout_s)
+        if query.id and (answer := await ended(self._redis, self._names, query.id)):
+            yield Finished(answer=answer)
+            return
         key, last = self._names.tokens(await self.publish(query)), b"0"
         while True:
             with told():
