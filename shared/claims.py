@@ -1,14 +1,20 @@
-"""Claims on entries: kept while their worker lives, handed back when it stops."""
+"""Claims on entries: kept while their worker lives, handed back when it stops.
+
+And the names of those who claim: forgotten when they are gone.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared.streams import Entry
+
+log = structlog.get_logger()
 
 # Sets how long a claim counts as idle and how often it was delivered, only while it is still ours:
 # a worker that was frozen must not steal it back. It needs no memory, and a claim that lapsed
@@ -20,6 +26,43 @@ redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3],
            'IDLE', ARGV[4], 'RETRYCOUNT', held[1][4] + ARGV[5], 'JUSTID')
 return 1
 """
+
+# Forgets consumers that have long asked for nothing and hold nothing. XGROUP DELCONSUMER throws
+# away what a consumer holds, so the look at that is in the same script. Who was only slow is known
+# again at its next read.
+_FORGET = """#!lua flags=allow-oom
+local forgotten = 0
+for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local known = {}
+  for at = 1, #consumer, 2 do known[consumer[at]] = consumer[at + 1] end
+  if known['pending'] == 0 and known['idle'] >= tonumber(ARGV[2]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], known['name'])
+    forgotten = forgotten + 1
+  end
+end
+return forgotten
+"""
+_GONE = 10  # visibility time-outs of silence after which a consumer counts as gone
+
+
+async def forget_gone(redis: Redis, stream: str, group: str, idle_ms: int) -> int:
+    """Remove from a group the names of consumers that are gone and hold nothing.
+
+    Each restart brings a new name; without this, groups would grow for ever.
+
+    Args:
+        redis: any client.
+        stream: key of the stream.
+        group: its consumer group.
+        idle_ms: how long a consumer has not asked for anything.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        redis.exceptions.RedisError: some may still be there.
+    """
+    return int(await redis.register_script(_FORGET)(keys=[stream], args=[group, idle_ms]))
 
 
 class Claims:
@@ -52,6 +95,26 @@ class Claims:
             beat.cancel()
             with suppress(asyncio.CancelledError):
                 await beat
+
+    @asynccontextmanager
+    async def swept(self, groups: Sequence[tuple[str, str]]) -> AsyncIterator[None]:
+        """Keep (stream, group) pairs free of consumers that are gone while the block runs."""
+        sweeper = asyncio.create_task(self._sweep(groups))
+        try:
+            yield
+        finally:
+            sweeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweeper
+
+    async def _sweep(self, groups: Sequence[tuple[str, str]]) -> None:
+        gone_ms = _GONE * self._visible_ms
+        while True:
+            for stream, group in groups:
+                with suppress(RedisError):  # an outage, or a group that is made anew: next time
+                    if count := await forget_gone(self._redis, stream, group, gone_ms):
+                        log.info("forgot consumers that are gone", stream=stream, count=count)
+            await asyncio.sleep(gone_ms / 1000)
 
     async def hand_back(self, group: str, entry: Entry) -> None:
         """Let another worker claim an entry at once, if it is still ours.

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from shared.backpressure import Publisher
+from shared.claims import forget_gone
 from shared.errors import InvalidMessage
 from shared.messages import (
     Answer,
@@ -37,11 +38,13 @@ from shared.messages import (
 )
 from shared.redis import connect, ensure_groups, told
 from shared.streams import DATA, Namespace
+from shared.trail import ended
 
 _UPLOAD_KEPT_S = 86_400
 _CANCEL_KEPT_S = 86_400
 _POLL_S = 0.1
 _BLOCK_MS = 5_000
+_GONE = 10  # times `claim_after_s`
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +134,11 @@ class RagstreamClient:
 
         Returns:
             False if it had its Answer already (then nothing is done); else True: the mark is
-            set, and whichever stage meets the question next ends it.
+            set, and whichever stage meets the question next ends it. That it was ever published
+            is not checked: a client may not look into the stages.
         """
         with told():
-            last: Any = await self._redis.xrevrange(self._names.tokens(query_id), count=1)
-            if last and isinstance(decode_token_event(last[0][1][DATA]), Finished):
+            if await ended(self._redis, self._names, query_id):
                 return False
             await self._redis.set(self._names.cancelled(query_id), 1, ex=_CANCEL_KEPT_S)
         return True
@@ -158,13 +161,16 @@ class RagstreamClient:
 
         Yields:
             Started and Token while the model writes (if `query.stream`), then Finished. A second
-            Started means that the text begins anew.
+            Started means that the text begins anew. Of an id that has its Answer, only Finished.
 
         Raises:
             InvalidMessage: a field is out of its bounds.
             TimeoutError: no Answer within `timeout_s`; it will still come on `answers`.
         """
         deadline = _Deadline(timeout_s)
+        if query.id and (answer := await ended(self._redis, self._names, query.id)):
+            yield Finished(answer=answer)
+            return
         key, last = self._names.tokens(await self.publish(query)), b"0"
         while True:
             with told():
@@ -187,11 +193,13 @@ class RagstreamClient:
         Args:
             group: name of the subscription; every group gets every answer.
             consumer: this reader's name in the group, unique. Default: a new one.
-            claim_after_s: seconds with one answer after which a consumer counts as dead.
+            claim_after_s: seconds with one answer after which a consumer counts as dead. Names
+                of consumers that are silent for ten times as long and hold nothing are forgotten.
         """
         stream, consumer = self._names.answers, consumer or uuid.uuid4().hex
         with told():
             await ensure_groups(self._redis, [(stream, group)])
+            await forget_gone(self._redis, stream, group, int(_GONE * claim_after_s * 1000))
         while True:
             with told():
                 entries = await self._left_behind(stream, group, consumer, claim_after_s)

@@ -67,6 +67,10 @@ return 1
 """
 
 
+async def _at_once() -> None:
+    """There is always room."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage(Generic[M]):
     """What one worker does with the entries of one stream.
@@ -80,6 +84,7 @@ class Stage(Generic[M]):
             could not be decoded.
         once: key that must not exist yet for the effects to apply, or None.
         concurrency: entries worked on at once, above 0.
+        room: returns once the stage behind this one has room; work on an entry begins after that.
     """
 
     stream: str
@@ -89,6 +94,7 @@ class Stage(Generic[M]):
     fail: Callable[[Entry, M | None, RagstreamError], Sequence[Effect]]
     once: Callable[[Entry, M | None], str | None] = lambda _entry, _message: None
     concurrency: int = 1
+    room: Callable[[], Awaitable[None]] = _at_once
 
 
 @dataclass(frozen=True, slots=True)

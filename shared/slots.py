@@ -41,6 +41,7 @@ class Slots:
     async def _work(self, entry: Entry, begun: asyncio.Event) -> None:
         try:
             async with self._delivery.claims.kept(self._stage.group, entry), self._free:
+                await self._stage.room()
                 begun.set()
                 await self._delivery.process(self._stage, entry)
         except asyncio.CancelledError:

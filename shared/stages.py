@@ -146,7 +146,7 @@ class StageView(msgspec.Struct, frozen=True, kw_only=True):
         read: entries ever given to the slowest group; None without a group.
         added_per_s: between two looks; None after one.
         read_per_s: between two looks; None after one.
-        consumers: all that ever read, most pending first.
+        consumers: who reads, and who was there lately; most pending first.
     """
 
     name: str

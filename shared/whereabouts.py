@@ -1,30 +1,24 @@
 """Finds one query. No state is kept for it: the streams themselves are read, in pages."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
-from shared.errors import Undecodable
 from shared.messages import (
     Answer,
     ErrorInfo,
     Finished,
     Status,
     decode_answer,
-    decode_token_event,
 )
 from shared.pipeline import ask, now_ms, text
 from shared.redis import told
 from shared.stages import Place, places
 from shared.streams import Entry, Namespace, decoded
-
-PAGE = 200
-MOST_ENTRIES = 20_000
+from shared.trail import MOST_ENTRIES, Search, last_event, scan
 
 State = Literal["waiting", "in_hand", "dead", "unknown"] | Status
 
@@ -64,20 +58,6 @@ class Whereabouts(msgspec.Struct, frozen=True, kw_only=True):
     not_searched: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Search:
-    """One search for one query; `cut` are the streams in which it had to stop early."""
-
-    redis: Redis
-    query_id: str
-    most_entries: int
-    now_ms: int
-    cut: list[str] = field(default_factory=list)
-
-    def age_s(self, entry: Entry) -> float:
-        return max(0.0, round((self.now_ms - entry.published_ms) / 1000, 3))
-
-
 async def find(
     redis: Redis, names: Namespace, query_id: str, *, most_entries: int = MOST_ENTRIES
 ) -> Whereabouts:
@@ -96,7 +76,7 @@ async def find(
         RedisUnavailable, RedisRefused: Redis is away, or the user may not look.
     """
     with told():
-        search = _Search(redis, query_id, most_entries, await now_ms(redis))
+        search = Search(redis, query_id, most_entries, await now_ms(redis))
         there = places(names)
         found = (
             await _own_stream(search, names)
@@ -115,34 +95,29 @@ def _the(kind: str, there: Sequence[Place]) -> Place:
     return next(place for place in there if place.kind == kind)
 
 
-async def _own_stream(search: _Search, names: Namespace) -> Whereabouts | None:
+async def _own_stream(search: Search, names: Namespace) -> Whereabouts | None:
     """How it ended, by the last event of its own token stream."""
-    last: Any = await search.redis.xrevrange(names.tokens(search.query_id), count=1)
-    if not last:
-        return None
-    entry = Entry(names.tokens(search.query_id), last[0][0].decode(), last[0][1])
-    try:
-        event = decoded(decode_token_event)(entry)
-    except Undecodable:  # a stranger's: the other streams know
-        return None
-    return _ended(search, entry, event.answer) if isinstance(event, Finished) else None
+    match await last_event(search, names):
+        case entry, Finished(answer=answer):
+            return _ended(search, entry, answer)
+    return None
 
 
-async def _on_its_way(search: _Search, stages: Sequence[Place]) -> Whereabouts | None:
+async def _on_its_way(search: Search, stages: Sequence[Place]) -> Whereabouts | None:
     for place in stages:
-        if met := await _scan(search, place):
+        if met := await scan(search, place):
             entry, ahead = met
             if (found := await _in_stage(search, place, entry, ahead)) is not None:
                 return found
     return None
 
 
-async def _answered(search: _Search, answers: Place) -> Whereabouts | None:
-    met = await _scan(search, answers, newest_first=True)
+async def _answered(search: Search, answers: Place) -> Whereabouts | None:
+    met = await scan(search, answers, newest_first=True)
     return _ended(search, met[0], decoded(decode_answer)(met[0])) if met else None
 
 
-def _ended(search: _Search, entry: Entry, answer: Answer) -> Whereabouts:
+def _ended(search: Search, entry: Entry, answer: Answer) -> Whereabouts:
     return Whereabouts(
         query_id=search.query_id,
         state=answer.status,
@@ -152,9 +127,9 @@ def _ended(search: _Search, entry: Entry, answer: Answer) -> Whereabouts:
     )
 
 
-async def _with_letter(search: _Search, dead: Place, found: Whereabouts) -> Whereabouts:
+async def _with_letter(search: Search, dead: Place, found: Whereabouts) -> Whereabouts:
     """Add the dead letter, which may be all that is left."""
-    met = await _scan(search, dead, newest_first=True)
+    met = await scan(search, dead, newest_first=True)
     if met is None:
         return found
     entry, state = met[0], "dead" if found.state == "unknown" else found.state
@@ -162,7 +137,7 @@ async def _with_letter(search: _Search, dead: Place, found: Whereabouts) -> Wher
     return replace(found, state=state, since_s=since_s, dead_letter=entry.id)
 
 
-async def _in_stage(search: _Search, place: Place, entry: Entry, ahead: int) -> Whereabouts | None:
+async def _in_stage(search: Search, place: Place, entry: Entry, ahead: int) -> Whereabouts | None:
     """Whether it waits there or is in hand; None if it has just moved on."""
     here = Whereabouts(
         query_id=search.query_id,
@@ -192,33 +167,3 @@ async def _in_stage(search: _Search, place: Place, entry: Entry, ahead: int) -> 
 def _order(entry_id: str) -> tuple[int, int]:
     ms, _, number = entry_id.partition("-")
     return int(ms), int(number)
-
-
-async def _scan(
-    search: _Search, place: Place, *, newest_first: bool = False
-) -> tuple[Entry, int] | None:
-    """The query's entry and how many were passed before it."""
-    passed = 0
-    async with aclosing(_pages(search.redis, place.stream, newest_first=newest_first)) as pages:
-        async for page in pages:
-            if passed >= search.most_entries:
-                search.cut.append(place.name)
-                return None
-            for entry in page:
-                if place.about(entry) == search.query_id:
-                    return entry, passed
-                passed += 1
-    return None
-
-
-async def _pages(redis: Redis, stream: str, *, newest_first: bool) -> AsyncGenerator[list[Entry]]:
-    after: str | None = None
-    while True:
-        if newest_first:
-            rows: Any = await redis.xrevrange(stream, f"({after}" if after else "+", count=PAGE)
-        else:
-            rows = await redis.xrange(stream, f"({after}" if after else "-", count=PAGE)
-        if not rows:
-            return
-        yield [Entry(stream, entry_id.decode(), fields) for entry_id, fields in rows]
-        after = rows[-1][0].decode()

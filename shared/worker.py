@@ -119,24 +119,25 @@ async def serve(
     await wait_until(partial(check, own.redis, search=search))
     await wait_until(check_models)
     await wait_until(partial(ensure_groups, own.redis, groups))
-    app = _app(own, stages, [own.redis.ping, check_models])
+    delivery = _delivery(own)
+    app = _app(own, delivery, stages, [own.redis.ping, check_models])
     log.info("serving", streams=[stage.stream for stage in stages], consumer=settings.consumer)
-    await app.run(
-        run_extra_options={
-            "host": settings.health_host,
-            "port": str(settings.health_port),
-            "access_log": "false",
-            "log_config": None,
-        }
-    )
+    async with delivery.claims.swept(groups):
+        await app.run(
+            run_extra_options={
+                "host": settings.health_host,
+                "port": str(settings.health_port),
+                "access_log": "false",
+                "log_config": None,
+            }
+        )
 
 
 def _app(
-    own: Worker, stages: Sequence[Stage[Any]], checks: Sequence[health.Check]
+    own: Worker, delivery: Delivery, stages: Sequence[Stage[Any]], checks: Sequence[health.Check]
 ) -> AsgiFastStream:
     """The stages subscribed, with health, and drained once FastStream reads no more."""
-    settings, delivery = own.settings, _delivery(own)
-    broker = _broker(settings)
+    settings, broker = own.settings, _broker(own.settings)
     slots = [Slots(delivery, stage) for stage in stages]
     for stage, in_hand in zip(stages, slots, strict=True):
         _subscribe(broker, delivery, stage, in_hand, settings)

@@ -4,8 +4,10 @@ import asyncio
 
 import click
 
-from services.cli import exits, render
+from services.cli import exits, reach, render
 from services.cli.session import Session, data_dir_option, json_option, pass_session
+from shared import whereabouts
+from shared.errors import RedisRefused
 
 
 @click.command(short_help="Take a question back.")
@@ -17,8 +19,8 @@ def cancel(session: Session, *, query_id: str) -> None:
     """Take a question back. Its answer then says that it was cancelled.
 
     Work on it stops at its next step, and within a moment where the answer is being written.
-    A question that was published without an id has its entry's, as XADD printed it. The id is
-    marked, whether or not anybody has published it: see `ragstream status QUERY_ID`.
+    A question that was published without an id has its entry's, as XADD printed it. An id that
+    nobody has published is marked all the same, and this says so: it may be on its way.
 
     \b
     Examples:
@@ -28,18 +30,34 @@ def cancel(session: Session, *, query_id: str) -> None:
 
     \b
     Exit status: 0 it is marked, and ends at its next step; 28 it was finished already;
-    6 no stack runs, 24 Redis is away.
+    27 there is no trace of it; 6 no stack runs, 24 Redis is away.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    was_on_its_way = asyncio.run(_cancel(session, query_id))
+    is_marked, is_known = asyncio.run(_cancel(session, query_id))
     if session.json:
-        session.show({"query_id": query_id, "cancelled": was_on_its_way})
-    elif was_on_its_way:
+        session.show({"query_id": query_id, "cancelled": is_marked, "known": is_known})
+    elif not is_marked:
+        render.tell(f"nothing to cancel: {query_id} is finished; see `ragstream status {query_id}`")
+    elif is_known:
         render.say(f"{query_id} is marked as cancelled")
     else:
-        render.tell(f"nothing to cancel: {query_id} is finished; see `ragstream status {query_id}`")
-    raise click.exceptions.Exit(exits.OK if was_on_its_way else exits.NOT_CANCELLED)
+        render.tell(f"no trace of {query_id}: it is marked, should it come within a day")
+    raise click.exceptions.Exit(_exit(is_marked=is_marked, is_known=is_known))
 
 
-async def _cancel(session: Session, query_id: str) -> bool:
+def _exit(*, is_marked: bool, is_known: bool) -> int:
+    if not is_marked:
+        return exits.NOT_CANCELLED
+    return exits.OK if is_known else exits.UNKNOWN
+
+
+async def _cancel(session: Session, query_id: str) -> tuple[bool, bool]:
+    """Whether it was marked, and whether there is such a query, as far as we may look."""
     async with session.client() as client:
-        return await client.cancel(query_id)
+        if not await client.cancel(query_id):
+            return False, True
+    try:
+        async with reach.opened(session) as (redis, names):
+            found = await whereabouts.find(redis, names, query_id)
+    except RedisRefused:  # a client's user sees no stage
+        return True, True
+    return True, found.state != "unknown" or bool(found.not_searched)

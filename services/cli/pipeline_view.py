@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from services.cli.render import duration
 from shared.stages import ConsumerView, PipelineView, StageView, Work
-from shared.whereabouts import MOST_ENTRIES, Whereabouts
+from shared.trail import MOST_ENTRIES
+from shared.whereabouts import Whereabouts
 
 # A worker asks for work about once a second, and busy ones say that they are.
 QUIET_S = 60

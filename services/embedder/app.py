@@ -1,10 +1,12 @@
 """Wires the embedder: which stream goes to which function."""
 
+from dataclasses import replace
 from functools import partial
 
 from services.embedder.handler import change_lane, embed_chunks, embed_query
 from services.embedder.questions import read_query
 from services.embedder.settings import EmbedderSettings
+from shared.backpressure import room_behind
 from shared.delivery import Stage
 from shared.messages import Embed, Priority, Query, decode_embed
 from shared.settings import load
@@ -23,12 +25,13 @@ async def run() -> None:
     """
     own = load(EmbedderSettings)
     async with worker(GROUP) as w:
-        interactive = _questions(w, own, "interactive", own.concurrency)
-        bulk = _questions(w, own, "bulk", own.bulk_concurrency)
+        room = room_behind(w.redis, w.names.lane(w.names.retrieve, "bulk"), own.bulk_ahead)
+        interactive = _questions(w, own, "interactive")
+        bulk = replace(_questions(w, own, "bulk"), concurrency=own.bulk_concurrency, room=room)
         await serve(w, [interactive, bulk, _chunks(w, own)], models=[EMBEDDER])
 
 
-def _questions(w: Worker, own: EmbedderSettings, lane: Priority, concurrency: int) -> Stage[Query]:
+def _questions(w: Worker, own: EmbedderSettings, lane: Priority) -> Stage[Query]:
     stream = w.names.lane(w.names.queries, lane)
 
     def belongs_elsewhere(query: Query | None) -> bool:
@@ -57,7 +60,7 @@ def _questions(w: Worker, own: EmbedderSettings, lane: Priority, concurrency: in
         handle=handle,
         fail=w.endings.fail_new,
         once=seen,
-        concurrency=concurrency,
+        concurrency=own.concurrency,
     )
 
 

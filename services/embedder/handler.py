@@ -21,7 +21,7 @@ async def embed_query(
     watch = Stopwatch(entry)
     check_question(query, max_chars=max_chars)
     await wanted.check(query, entry.published_ms)
-    vectors = await triton.embed([query.question])
+    vectors = await triton.embed([query.question], bulk=query.priority == "bulk")
     message = Retrieve(
         query=query,
         embedding=vectors[0].astype("<f4").tobytes(),

@@ -104,7 +104,8 @@ async def _judge(
         return verdict.ABSTAINED, ()
     answer = verdict.answer_sentences(text)
     vectors = await triton.embed(
-        [query.question, *map(without_markers, answer or ()), *(one.text for one in passages)]
+        [query.question, *map(without_markers, answer or ()), *(one.text for one in passages)],
+        bulk=query.priority == "bulk",
     )
     ours, theirs = np.split(vectors, [1 + len(answer or ())])
     near = evidence.similarity(ours, theirs)

@@ -1,9 +1,11 @@
 """Wires the retriever: which stream goes to which function."""
 
+from dataclasses import replace
 from functools import partial
 
 from services.retriever.handler import retrieve, store
 from services.retriever.settings import RetrieverSettings
+from shared.backpressure import room_behind
 from shared.delivery import Stage
 from shared.messages import Index, Priority, Retrieve, decode_index, decode_retrieve
 from shared.settings import load
@@ -21,14 +23,13 @@ async def run() -> None:
     """
     own = load(RetrieverSettings)
     async with worker(GROUP) as w:
-        interactive = _questions(w, own, "interactive", own.concurrency)
-        bulk = _questions(w, own, "bulk", own.bulk_concurrency)
+        room = room_behind(w.redis, w.names.lane(w.names.generate, "bulk"), own.bulk_ahead)
+        interactive = _questions(w, own, "interactive")
+        bulk = replace(_questions(w, own, "bulk"), concurrency=own.bulk_concurrency, room=room)
         await serve(w, [interactive, bulk, _chunks(w)], search=True)
 
 
-def _questions(
-    w: Worker, own: RetrieverSettings, lane: Priority, concurrency: int
-) -> Stage[Retrieve]:
+def _questions(w: Worker, own: RetrieverSettings, lane: Priority) -> Stage[Retrieve]:
     return Stage(
         stream=w.names.lane(w.names.retrieve, lane),
         group=GROUP,
@@ -42,7 +43,7 @@ def _questions(
             candidates=own.candidates,
         ),
         fail=w.endings.fail,
-        concurrency=concurrency,
+        concurrency=own.concurrency,
     )
 
 

@@ -16,7 +16,18 @@ class RetrieverSettings(Settings):
         16, ge=1, le=1_000, description="Entries of a stream in hand at once, bulk lane apart."
     )
     bulk_concurrency: int = Field(
-        8, ge=1, le=1_000, description="Entries of a bulk lane in hand at once."
+        2,
+        ge=1,
+        le=1_000,
+        description="Entries of a bulk lane in hand at once: an interactive question shares the "
+        "processors with all of them.",
+    )
+    bulk_ahead: int = Field(
+        100,
+        ge=1,
+        le=1_000_000,
+        description="Entries of the next stage's bulk lane, those in hand included, past which "
+        "bulk questions wait where they are. More than all workers there have in hand.",
     )
     top_k: int = Field(5, ge=1, le=50, description="Passages per question, if it names no top_k.")
     candidates: int = Field(

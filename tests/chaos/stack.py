@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,7 @@ class ChaosStack:
         disk: Redis's, as a power cut leaves it.
         redis_wire: what workers and publishers reach Redis through; `triton_wire` likewise.
         crew: the workers.
+        redis_port: Redis's own, past the wire.
         direct: client that goes past the wire and gives up at its first error.
     """
 
@@ -51,11 +52,16 @@ class ChaosStack:
     redis_wire: Proxy
     triton_wire: Proxy
     crew: Crew
+    redis_port: int
     direct: Redis
+
+    def client(self) -> RagstreamClient:
+        """What upstream systems use, past the wire."""
+        return RagstreamClient(url(self.redis_port), password=PASSWORD)
 
     def wired(self) -> Redis:
         """A client through the wire, that gives up at its first error."""
-        return _client(self.redis_wire.port)
+        return client_of(self.redis_wire.port)
 
     async def stages(self) -> list[str]:
         """Streams that must be empty in the end: all but answers, dead and tokens."""
@@ -107,6 +113,8 @@ async def chaos_stack(
     fsync: str = "everysec",
     module: str = WORKER,
     counts: Mapping[str, int] | None = None,
+    settings: Mapping[str, str] | None = None,
+    wired: bool = True,
 ) -> AsyncIterator[ChaosStack]:
     """Run the stack, with a few documents in its index, until the block ends.
 
@@ -115,6 +123,9 @@ async def chaos_stack(
         fsync: Redis's `appendfsync`.
         module: what is run for each worker.
         counts: how many of each worker; two of each if None.
+        settings: variables of the workers, over those of the suite.
+        wired: workers reach the servers through the wires; without, a measurement does not share
+            this process with all that they say.
     """
     counts = counts or dict.fromkeys(("ingestor", "embedder", "retriever", "generator"), 2)
     redis_port, *triton_ports = free_ports(4)
@@ -122,14 +133,15 @@ async def chaos_stack(
     triton = triton_server(folder / "triton", triton_ports)
     wires = Proxy(redis_port), Proxy(triton_ports[0])
     await asyncio.gather(*(wire.start() for wire in wires))
-    crew = Crew(module, _environment(wires), folder)
+    reached = [wire.port for wire in wires] if wired else [redis_port, triton_ports[0]]
+    crew = Crew(module, _environment(*reached) | dict(settings or {}), folder)
     disk = Disk(folder / "redis", loses=fsync != "always")
-    stack = ChaosStack(redis, disk, triton, *wires, crew, _client(redis_port))
+    stack = ChaosStack(redis, disk, triton, *wires, crew, redis_port, client_of(redis_port))
     try:
         await asyncio.gather(redis.start(), triton.start())
         for name, count in counts.items():
             crew.hire(name, count)
-        await _index(stack, redis_port)
+        await _index(stack)
         yield stack
     finally:
         await crew.dismiss()
@@ -139,12 +151,12 @@ async def chaos_stack(
         drop_shared_memory(triton_ports[0])
 
 
-def _environment(wires: Sequence[Proxy]) -> dict[str, str]:
+def _environment(redis_port: int, triton_port: int) -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("RAGSTREAM_")}
     return inherited | {
-        "RAGSTREAM_REDIS_URL": url(wires[0].port),
+        "RAGSTREAM_REDIS_URL": url(redis_port),
         "RAGSTREAM_REDIS_PASSWORD": PASSWORD,
-        "RAGSTREAM_TRITON_URL": f"{LOOPBACK}:{wires[1].port}",
+        "RAGSTREAM_TRITON_URL": f"{LOOPBACK}:{triton_port}",
         "RAGSTREAM_HEALTH_PORT": "0",
         "RAGSTREAM_VISIBILITY_TIMEOUT_MS": str(int(VISIBILITY_S * 1000)),
         "RAGSTREAM_GRACE_PERIOD_S": "5",
@@ -152,18 +164,18 @@ def _environment(wires: Sequence[Proxy]) -> dict[str, str]:
     }
 
 
-def _client(port: int) -> Redis:
+def client_of(port: int) -> Redis:
     """A client that never repeats a command: on a second connection WAITAOF waits for nothing."""
     return connect(url(port), PASSWORD)
 
 
-async def _index(stack: ChaosStack, redis_port: int) -> None:
+async def _index(stack: ChaosStack) -> None:
     """Index the documents, and see them on the disk: without them no question has an answer."""
     async with stack.direct.pipeline(transaction=False) as pipe:
         for name, text in DOCUMENTS.items():
             pipe.xadd(NAMES.embed, {DATA: encode_msgpack(_chunked(name, text))})
         await pipe.execute()
-    async with RagstreamClient(url(redis_port), password=PASSWORD) as client:
+    async with stack.client() as client:
         async for document in client.wait_ingested(DOCUMENTS, timeout_s=60):
             assert document.state == "ingested", document
     async with stack.direct.pipeline(transaction=False) as pipe:

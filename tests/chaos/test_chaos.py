@@ -12,7 +12,8 @@ from tests.chaos.accounting import Account, account, find
 from tests.chaos.campaign import Campaign, attack
 from tests.chaos.crew import WORKER, Post
 from tests.chaos.ledger import NAMES, Ledger
-from tests.chaos.publishing import Publication, insist, question, slow_question
+from tests.chaos.outage import endure
+from tests.chaos.publishing import Publication, insist, slow_question
 from tests.chaos.stack import VISIBILITY_S, ChaosStack, chaos_stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -58,17 +59,8 @@ async def test_the_account_sees_a_commit_without_its_condition(tmp_path: Path) -
 
 async def test_questions_outlast_an_outage_of_triton(stack: ChaosStack) -> None:
     """Questions that wait for Triton would use up their attempts and become dead letters."""
-    batch = [question(f"wait-{number}", number) for number in range(60)]
-    async with stack.triton.changing:
-        await stack.triton.kill()
-        ledger = await ask(stack, batch)
-        await asyncio.sleep(4 * VISIBILITY_S)  # the fault: an outage of several time-outs
-        assert await stack.direct.xlen(NAMES.answers) == 0
-        await stack.triton.start()
-    assert await stack.settle(WITHIN_S)
-    found = await find(stack)
-    assert account(ledger, found).good, account(ledger, found).notes
-    assert {answer.attempt for answer in found.answers} == {1}
+    result = await endure(stack, 60, away_s=4 * VISIBILITY_S, within_s=WITHIN_S)
+    assert result.kept(WITHIN_S), result
 
 
 async def wake_a_zombie(stack: ChaosStack) -> Account:

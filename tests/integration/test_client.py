@@ -148,6 +148,31 @@ async def test_text_that_is_none_is_refused(client: RagstreamClient) -> None:
         await client.publish(Query(question="\udcff"))
 
 
+async def test_an_old_answer_is_found_again(
+    client: RagstreamClient, redis: Any, names: Namespace
+) -> None:
+    """Who asks with an id that was answered hours ago would wait in vain."""
+    taken_in = await redis.xadd(names.answers, {DATA: b"of somebody else, and no answer"})
+    for query_id in ("q", "another"):
+        await redis.set(names.seen(query_id), taken_in)
+        await finish(redis, names, Answer(query_id=query_id, status="answered", text=query_id))
+        await redis.delete(names.tokens(query_id))
+    answer = await client.ask(Query(id="q", question="Why?"), timeout_s=5)
+    assert answer.text == "q"
+    assert not await client.cancel("q")
+    assert await redis.xlen(names.queries) == 0
+
+
+async def test_a_redriven_query_is_not_ended_by_its_first_answer(
+    client: RagstreamClient, redis: Any, names: Namespace
+) -> None:
+    """What an operator has repaired could not be cancelled, and would be read as failed."""
+    await finish(redis, names, Answer(query_id="q", status="failed"))
+    await redis.delete(names.tokens("q"))  # as `dead redrive` does
+    await redis.set(names.seen("q"), await redis.xadd(names.queries, {DATA: b"again"}))
+    assert await client.cancel("q")
+
+
 async def test_cancelling_says_whether_it_came_in_time(
     client: RagstreamClient, redis: Any, names: Namespace
 ) -> None:

@@ -63,6 +63,7 @@ async def test_a_redriven_query_is_answered(
         await client.publish(Query(id="q", question="Why?"))
         await pipeline.run(pipeline.entrance(fails(REFUSED)))
         assert (await client.ask(Query(id="q", question="Why?"), timeout_s=5)).status == "failed"
+        await client.publish(Query(id="q", question="Why?"))
         await pipeline.run(pipeline.entrance(pipeline.answer))  # the duplicate
         letter = await only(redis, names)
         assert (letter.query_id, letter.dead.code) == ("q", "invalid_query")

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from shared.backpressure import room_behind
+from shared.claims import Claims, forget_gone
 from shared.delivery import Delivery, RetryPolicy, Stage
 from shared.errors import InvalidQuery, RagstreamError, RedisUnavailable, Transient
 from shared.messages import Token, decode_dead_letter, decode_token_event
@@ -308,3 +310,64 @@ async def _idle_ms(redis: Any, names: Namespace, entry: Entry) -> int:
     await redis.blpop([names.key("never")], timeout=0.05)
     [row] = await redis.xpending_range(names.key("in"), GROUP, entry.id, entry.id, 1)
     return int(row["time_since_delivered"])
+
+
+async def test_a_lane_waits_for_room_behind_it(
+    redis: Any, names: Namespace, stage: Stage[Token]
+) -> None:
+    """A bulk run would fill Redis with passages long before anybody writes from them."""
+    await redis.xadd(names.key("out"), {DATA: b"is full"})
+    room = room_behind(redis, names.key("out"), 1)
+    await put(redis, names)
+    entry = await take(redis, names)
+    slots = Slots(worker(redis, names), replace(stage, room=room))
+    taking = asyncio.create_task(slots.take(entry))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(taking), 0.4)
+    _, claimed, _ = await redis.xautoclaim(names.key("in"), GROUP, "thief", 300)
+    assert claimed == []  # though it has waited for longer than its time-out
+    await redis.delete(names.key("out"))
+    await taking
+    await slots.drain(10)
+    assert await texts(redis, names.key("out")) == ["x"]
+
+
+async def test_a_consumer_that_is_gone_is_forgotten(redis: Any, names: Namespace) -> None:
+    """Every restart of a worker would leave its name in its groups, for ever."""
+    await put(redis, names)
+    await take(redis, names, "holder")
+    await redis.xgroup_createconsumer(names.key("in"), GROUP, "gone")
+    await until(lambda: all_idle(redis, names, 50))
+    await redis.xgroup_createconsumer(names.key("in"), GROUP, "new")
+    assert await forget_gone(redis, names.key("in"), GROUP, 50) == 1
+    assert await consumers(redis, names) == {"holder", "new"}
+    assert await left(redis, names) == (1, 1)
+
+
+async def test_a_worker_sweeps_while_it_runs(redis: Any, names: Namespace) -> None:
+    """Names of workers that were scaled away would stay until another one starts."""
+    await ensure_groups(redis, [(names.key("in"), GROUP)])
+    async with Claims(redis, "a", 3).swept([(names.key("in"), GROUP)]):
+        await redis.xgroup_createconsumer(names.key("in"), GROUP, "gone")
+        await until(lambda: nobody(redis, names))
+
+
+async def consumers(redis: Any, names: Namespace) -> set[str]:
+    rows = await redis.xinfo_consumers(names.key("in"), GROUP)
+    return {row["name"].decode() for row in rows}
+
+
+async def nobody(redis: Any, names: Namespace) -> bool:
+    return not await consumers(redis, names)
+
+
+async def all_idle(redis: Any, names: Namespace, idle_ms: int) -> bool:
+    rows = await redis.xinfo_consumers(names.key("in"), GROUP)
+    return all(row["idle"] >= idle_ms for row in rows)
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Poll: Redis's own clock sends no event."""
+    async with asyncio.timeout(10):
+        while not await holds():  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)

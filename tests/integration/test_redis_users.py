@@ -11,6 +11,7 @@ import pytest
 import redis.exceptions as errors
 
 from services.cli.part import WORKERS
+from shared.claims import forget_gone
 from shared.client import RagstreamClient
 from shared.dead import drop, list_dead, redrive
 from shared.errors import Overloaded
@@ -117,6 +118,28 @@ async def _no_right_was_missed(server: RedisAddress) -> None:
     rows = {tuple(row[name] for name in ("username", "object", "context")) for row in refused}
     # `check` asks for appendfsync where it may; workers may not
     assert {row for row in rows if row[1] != "config|get"} == set()
+
+
+SWEPT = [
+    ("ingestor", "rag:documents"),
+    ("embedder", "rag:queries:bulk"),
+    ("retriever", "rag:index"),
+    ("generator", "rag:generate"),
+    ("client", "rag:answers"),
+]
+
+
+@pytest.mark.parametrize(("user", "stream"), SWEPT)
+async def test_who_reads_a_group_forgets_who_is_gone(
+    server: RedisAddress, passwords: Path, user: str, stream: str
+) -> None:
+    """The names of all pods that ever were would stay in the groups."""
+    async with connect(server.url, server.password) as admin:
+        await admin.xgroup_create(stream, "swept", mkstream=True)
+        await admin.xgroup_createconsumer(stream, "swept", "gone")
+        async with connect(*login(server, passwords, user)) as client:
+            assert await forget_gone(client, stream, "swept", 0) == 1
+        await admin.xgroup_destroy(stream, "swept")
 
 
 FORBIDDEN = [

@@ -308,6 +308,17 @@ async def test_cancelling_is_seen_by_the_status(
     assert reason == "taken back [cancelled]"
 
 
+async def test_cancelling_says_what_it_knows(
+    redis: Any, names: Namespace, redis_server: RedisAddress
+) -> None:
+    """A mistyped id would look like a question that was stopped."""
+    await ask(redis, names, "q")
+    known = await ragstream(redis_server, names.name, "cancel", "q", "--json")
+    assert (known.exit_code, json.loads(known.stdout)["known"]) == (0, True)
+    unknown = await ragstream(redis_server, names.name, "cancel", "p", "--json")
+    assert (unknown.exit_code, json.loads(unknown.stdout)["known"]) == (27, False)
+
+
 async def test_away_is_an_outage_with_its_exit_code(namespace: str) -> None:
     """A monitor would take a deployment without Redis for a quiet one."""
     nowhere = RedisAddress("redis://127.0.0.1:1/0", 1, "", 0)
