@@ -23,7 +23,16 @@ from pydantic import (
 from shared.errors import SettingsError
 
 PREFIX = "RAGSTREAM_"
-PARTS = ("INGESTOR", "EMBEDDER", "RETRIEVER", "GENERATOR", "STACK")
+# the last two are for the models inside Triton, which read them themselves
+PARTS = (
+    "INGESTOR",
+    "EMBEDDER",
+    "RETRIEVER",
+    "GENERATOR",
+    "STACK",
+    "TRITON_EMBEDDER",
+    "TRITON_GENERATOR",
+)
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Milliseconds = Annotated[int, Field(ge=100, le=3_600_000)]

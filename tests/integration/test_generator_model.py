@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from caches import SharedCache
 from decoder import Decoder
-from generation import prefill
+from rows import SharedRows
 from tokenizers import Tokenizer
 from tritonclient import grpc
 
@@ -132,23 +131,21 @@ def test_greedy_tokens_are_those_of_transformers(
 
 
 def test_sequences_of_different_lengths_share_a_run(tokenizer: Tokenizer) -> None:
-    """Otherwise batching requests in flight, which comes next, would change answers."""
+    """Otherwise batching requests in flight would change answers."""
     decoder = Decoder(built_repository() / "generator" / "1", threads=0)
-    together = decoder.new_cache(3, 256)
-    assert isinstance(together, SharedCache)
-    lengths: list[int] = []
+    rows = SharedRows(decoder, 3, 256)
+    held: dict[int, int] = {}
     tokens: list[list[int]] = []
     for row, prompt in enumerate(PROMPTS):
         ids = tokenizer.encode(prompt, add_special_tokens=False).ids
-        logits = prefill(decoder, ids, together.rows(row, row + 1), lambda: False)
-        lengths.append(len(ids))
-        tokens.append([int(logits.argmax())])
-    assert len(set(lengths)) == 3
-    for step in range(1, 16):
-        last = np.array([[answer[-1]] for answer in tokens])
-        logits = decoder.run(last, [length + step for length in lengths], together)
-        for answer, scores in zip(tokens, logits, strict=True):
-            answer.append(int(scores.argmax()))
+        held[row] = len(ids)
+        tokens.append([int(rows.prefill(row, ids, 0).argmax())])
+    assert len(set(held.values())) == 3
+    for _ in range(1, 16):
+        logits = rows.decode({row: answer[-1] for row, answer in enumerate(tokens)}, held)
+        for row, answer in enumerate(tokens):
+            held[row] += 1
+            answer.append(int(logits[row].argmax()))
     assert tokens == [alone[:16] for alone in REFERENCE["greedy"]]
 
 
@@ -232,7 +229,7 @@ def test_a_cancelled_request_frees_the_engine(triton: TritonPorts, asker: Asker)
 def test_more_than_may_wait_are_refused(triton: TritonPorts, asker: Asker) -> None:
     """Otherwise requests would pile up without bound and all time out."""
     crowd = Asker(triton.grpc_address)
-    for _ in range(70):
+    for _ in range(90):
         crowd.send(b"Once", max_tokens=4000, ignore_eos=True)
     errors = {crowd_error(crowd) for _ in range(5)}
     assert errors == {"queue is full: 64 requests wait already"}

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from embedder_session import thread_count
+from embedder_session import cores
 from embedding import Embedder, EmbedderInfo
 from tokenizers import Encoding
+
+THREADS = "RAGSTREAM_TRITON_EMBEDDER_THREADS"  # wins over config.pbtxt
 
 
 class TritonPythonModel:
@@ -27,7 +29,9 @@ class TritonPythonModel:
         """Load the model of this folder."""
         settings = json.loads(args["model_config"])["parameters"]
         folder = Path(args["model_repository"]) / args["model_version"]
-        threads = thread_count("embedder", settings["intra_op_threads"]["string_value"], os.environ)
+        threads = (
+            int(os.environ.get(THREADS) or settings["intra_op_threads"]["string_value"]) or cores()
+        )
         self._embedder = Embedder(folder, threads, int(settings["batch_tokens"]["string_value"]))
         pb_utils.Logger.log_info(f"embedder: {threads} threads")
 

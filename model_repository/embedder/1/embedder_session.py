@@ -4,7 +4,6 @@ The generator has the same code: a model's folder stands alone, whatever else is
 """
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +24,6 @@ def cores(quota: Path = QUOTA) -> int:
     except (OSError, ValueError):
         pass  # no quota: no such file, or it says "max"
     return allowed
-
-
-def thread_count(model: str, configured: str, environment: Mapping[str, str]) -> int:
-    """Threads of one graph run.
-
-    Args:
-        model: the Triton model's name; RAGSTREAM_<MODEL>_THREADS wins over `configured`.
-        configured: `intra_op_threads` of config.pbtxt; 0 for every core.
-        environment: the process's variables.
-    """
-    chosen = int(environment.get(f"RAGSTREAM_{model.upper()}_THREADS") or configured or 0)
-    return chosen or cores()
 
 
 def open_session(path: Path, threads: int) -> Any:

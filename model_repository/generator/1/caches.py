@@ -1,14 +1,12 @@
-"""Attention caches of running sequences, as ONNX Runtime reads and writes them.
+"""Attention caches of running sequences, as ONNX Runtime reads and writes them."""
 
-Both kinds belong to one IO binding, on which the graph's cache inputs and outputs stay bound
-between runs.
-"""
-
+import mmap
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,19 +34,30 @@ class CacheShape:
         """The shape for so many sequences and tokens."""
         return [sequences, self.kv_heads, tokens, self.head_dim]
 
+    def token_bytes(self) -> int:
+        """Bytes that one token takes in all layers."""
+        return 2 * self.layers * int(np.prod(self.of(1, 1))) * np.dtype(self.dtype).itemsize
+
 
 class Cache(Protocol):
-    """The cache of one or more sequences that run together."""
+    """The cache of one or more sequences that run together.
 
-    binding: Any
-    capacity: int
+    Its IO binding keeps the graph's cache inputs and outputs bound between runs.
+    """
+
+    @property
+    def binding(self) -> Any:
+        """ONNX Runtime's."""
 
     def took(self) -> None:
         """Called after each run, with the outputs in the binding."""
 
 
 class SharedCache:
-    """One buffer a layer that the graph appends to in place.
+    """One buffer a layer that the graph appends to in place; sequences are its rows.
+
+    On a CPU the system hands out a row's memory only as it is written, and takes it back on
+    `release`: so a row may be as long as the model's context, at no cost before it is used.
 
     Args:
         session: the graph's.
@@ -56,39 +65,80 @@ class SharedCache:
         device: `cpu` or `cuda`.
         sequences: rows of the buffers.
         capacity: tokens that each row can hold.
-        buffers: another cache's, to show some rows of; None for buffers of its own.
-        first: the first of those rows.
     """
 
     def __init__(
-        self,
-        session: Any,
-        shape: CacheShape,
-        device: str,
-        sequences: int,
-        capacity: int,
-        *,
-        buffers: list[Any] | None = None,
-        first: int = 0,
+        self, session: Any, shape: CacheShape, device: str, sequences: int, capacity: int
     ) -> None:
-        self.capacity = capacity
-        self.binding = session.io_binding()
-        self._made_of = (session, shape, device)
-        dims, dtype = shape.of(sequences, capacity), np.dtype(shape.dtype)
-        self._buffers = buffers or [_buffer(device, dims, shape.dtype) for _ in shape.names()]
-        offset = first * int(np.prod(dims[1:])) * dtype.itemsize
-        for (past, present), buffer in zip(shape.names(), self._buffers, strict=True):
-            place = (device, 0, dtype, dims, buffer.data_ptr() + offset)
-            self.binding.bind_input(past, *place)
-            self.binding.bind_output(present, *place)
+        self._session, self._shape, self._device = session, shape, device
+        self._dtype = np.dtype(shape.dtype)
+        self._capacity = capacity
+        self._views: dict[tuple[int, int], View] = {}
+        dims = shape.of(sequences, capacity)
+        self._maps: list[mmap.mmap] = []
+        self._buffers: list[Any] = [self._buffer(dims) for _ in shape.names()]
 
-    def rows(self, start: int, stop: int) -> "SharedCache":
-        """The same buffers, seen as rows `start` to `stop` alone."""
-        session, shape, device = self._made_of
-        count = stop - start
-        return SharedCache(
-            session, shape, device, count, self.capacity, buffers=self._buffers, first=start
+    @property
+    def on_host(self) -> bool:
+        """Whether this process can read and write the rows itself."""
+        return self._device == "cpu"
+
+    def rows(self, start: int, stop: int) -> "View":
+        """Rows `start` to `stop`, to run them together."""
+        if (start, stop) not in self._views:
+            self._views[start, stop] = View(self._bind(start, stop - start))
+        return self._views[start, stop]
+
+    def read(self, row: int, start: int, stop: int) -> NDArray[np.generic]:
+        """A copy of some tokens of a row, [buffers, kv_heads, tokens, head_dim]; CPU only."""
+        return np.stack([buffer[row, :, start:stop] for buffer in self._buffers])
+
+    def write(self, row: int, start: int, values: NDArray[np.generic]) -> None:
+        """Put such a copy into a row; CPU only."""
+        stop = start + values.shape[2]
+        for buffer, part in zip(self._buffers, values, strict=True):
+            buffer[row, :, start:stop] = part
+
+    def move(self, row: int, to: int, tokens: int) -> None:
+        """Copy a row's first tokens to another row and release the row; CPU only."""
+        for buffer in self._buffers:
+            buffer[to, :, :tokens] = buffer[row, :, :tokens]
+        self.release(row)
+
+    def release(self, row: int) -> None:
+        """Give a row's memory back to the system; it reads as zeros then. Nothing on CUDA."""
+        row_bytes = int(np.prod(self._shape.of(1, self._capacity))) * self._dtype.itemsize
+        start = -(-row * row_bytes // mmap.PAGESIZE) * mmap.PAGESIZE
+        length = (row + 1) * row_bytes - start
+        for memory in self._maps:
+            memory.madvise(mmap.MADV_DONTNEED, start, length - length % mmap.PAGESIZE)
+
+    def _buffer(self, dims: list[int]) -> Any:
+        if self._device != "cpu":
+            return ort.OrtValue.ortvalue_from_shape_and_type(dims, self._dtype, self._device, 0)
+        memory = mmap.mmap(
+            -1, int(np.prod(dims)) * self._dtype.itemsize, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
         )
+        self._maps.append(memory)
+        return np.frombuffer(memory, self._dtype).reshape(dims)
+
+    def _bind(self, first: int, count: int) -> Any:
+        binding = self._session.io_binding()
+        dims = self._shape.of(count, self._capacity)
+        offset = first * int(np.prod(dims[1:])) * self._dtype.itemsize
+        for (past, present), buffer in zip(self._shape.names(), self._buffers, strict=True):
+            address = buffer.ctypes.data if self.on_host else buffer.data_ptr()
+            place = (self._device, 0, self._dtype, dims, address + offset)
+            binding.bind_input(past, *place)
+            binding.bind_output(present, *place)
+        return binding
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Some rows of a `SharedCache`."""
+
+    binding: Any
 
     def took(self) -> None:
         """Nothing: the graph wrote into the buffers themselves."""
@@ -101,23 +151,13 @@ class GrowingCache:
         session: the graph's.
         shape: of the cache.
         device: `cpu` or `cuda`.
-        sequences: how many, all of one length.
-        capacity: tokens that each may grow to.
     """
 
-    def __init__(
-        self,
-        session: Any,
-        shape: CacheShape,
-        device: str,
-        sequences: int,
-        capacity: int,
-    ) -> None:
+    def __init__(self, session: Any, shape: CacheShape, device: str) -> None:
         self.binding = session.io_binding()
-        self.capacity = capacity
         self._names = shape.names()
         self._device = device
-        empty = np.zeros(shape.of(sequences, 0), shape.dtype)
+        empty = np.zeros(shape.of(1, 0), shape.dtype)
         self._bind([ort.OrtValue.ortvalue_from_numpy(empty, device) for _ in self._names])
 
     def took(self) -> None:
@@ -130,10 +170,3 @@ class GrowingCache:
         for (past, present), value in zip(self._names, values, strict=True):
             self.binding.bind_ortvalue_input(past, value)
             self.binding.bind_output(present, self._device)
-
-
-def _buffer(device: str, shape: list[int], dtype: str) -> Any:
-    """Memory for a cache. On a CPU the system hands out its pages only as they are written."""
-    if device == "cpu":
-        return ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype))
-    return ort.OrtValue.ortvalue_from_shape_and_type(shape, np.dtype(dtype), device, 0)

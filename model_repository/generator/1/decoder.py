@@ -11,8 +11,6 @@ from caches import Cache, CacheShape, GrowingCache, SharedCache
 from generator_session import CUDA, open_session
 from numpy.typing import NDArray
 
-PREFILL_TOKENS = 256  # a chunk of this size computes faster than the whole prompt at once
-
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderInfo:
@@ -63,10 +61,14 @@ class Decoder:
         self._session = open_session(folder / "model.onnx", threads)
         self.device = "cuda" if self._session.get_providers()[0] == CUDA else "cpu"
 
-    def new_cache(self, sequences: int, capacity: int) -> Cache:
+    def shared_cache(self, sequences: int, capacity: int) -> SharedCache:
         """An empty cache for some sequences of up to `capacity` tokens each."""
-        kind = SharedCache if self.info.cache == "shared" else GrowingCache
-        return kind(self._session, self.info.cache_shape(), self.device, sequences, capacity)
+        shape = self.info.cache_shape()
+        return SharedCache(self._session, shape, self.device, sequences, capacity)
+
+    def growing_cache(self) -> GrowingCache:
+        """An empty cache for one sequence."""
+        return GrowingCache(self._session, self.info.cache_shape(), self.device)
 
     def run(
         self, ids: NDArray[np.int64], lengths: Sequence[int], cache: Cache

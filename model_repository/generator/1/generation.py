@@ -1,11 +1,9 @@
-"""Answers one prompt, token by token."""
+"""One answer between runs of the graph: picks the next token and says what text it gives. Pure."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from caches import Cache
-from decoder import PREFILL_TOKENS, Decoder
 from detokenizer import Detokenizer, StopFinder
 from numpy.typing import NDArray
 from sampling import Sampler
@@ -15,10 +13,6 @@ from tokenizers import Tokenizer
 
 class PromptTooLongError(ValueError):
     """The prompt leaves no room for a single token of an answer."""
-
-
-class Cancelled(Exception):  # noqa: N818 - a caller's wish, not an error
-    """The caller no longer waits for the answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,105 +60,77 @@ class AnswerText:
         return self._stops.found
 
 
-def check_prompt(prompt_ids: Sequence[int], context_tokens: int) -> None:
-    """Make sure that a prompt can be answered.
-
-    Raises:
-        PromptTooLongError: it leaves no room for a token; gives both numbers.
-        ValueError: it is empty.
-    """
-    if not prompt_ids:
-        raise ValueError("text_input is empty")
-    if len(prompt_ids) >= context_tokens:
-        raise PromptTooLongError(
-            f"prompt_too_long: the prompt has {len(prompt_ids)} tokens and the model's context "
-            f"holds {context_tokens}, at least one of them for the answer"
-        )
-
-
-def generate(
-    decoder: Decoder,
-    tokenizer: Tokenizer,
-    prompt_ids: Sequence[int],
-    parameters: SamplingParameters,
-    is_cancelled: Callable[[], bool],
-) -> Iterator[Piece]:
-    """Answer a prompt.
+class Generation:
+    """An answer in the making.
 
     Args:
-        decoder: runs the graph.
-        tokenizer: of the same model.
-        prompt_ids: tokens that passed `check_prompt`.
+        tokenizer: of the model.
+        prompt_ids: the prompt's tokens.
         parameters: how to pick tokens and when to stop.
-        is_cancelled: asked before each run of the graph.
+        end_ids: the model's tokens that end an answer.
+        room: tokens that one sequence can hold.
 
-    Yields:
-        Pieces of the answer as they come; the last one has a finish reason.
-
-    Raises:
-        Cancelled: the caller said so.
-    """
-    info = decoder.info
-    limit = min(parameters.max_tokens, info.context_tokens - len(prompt_ids))
-    sampler = Sampler(parameters, prompt_ids, info.end_token_ids)
-    text = AnswerText(tokenizer, parameters)
-    ends = () if parameters.ignore_eos else info.end_token_ids
-    untold = 0  # tokens that no piece has counted yet
-    for count, token in enumerate(_tokens(decoder, prompt_ids, limit, sampler, is_cancelled), 1):
-        untold += 1
-        piece = text.flush() if token in ends else text.push(token)
-        if token in ends or text.stopped:
-            yield Piece(text=piece, tokens=untold, finish_reason="stop")
-            return
-        if count == limit:
-            last = piece + text.flush()
-            reason = "stop" if text.stopped else "length"
-            yield Piece(text=last, tokens=untold, finish_reason=reason)
-            return
-        if piece:
-            yield Piece(text=piece, tokens=untold)
-            untold = 0
-
-
-def _tokens(
-    decoder: Decoder,
-    prompt_ids: Sequence[int],
-    limit: int,
-    sampler: Sampler,
-    is_cancelled: Callable[[], bool],
-) -> Iterator[int]:
-    """Tokens after the prompt, each computed only when it is asked for."""
-    cache = decoder.new_cache(1, len(prompt_ids) + limit)
-    logits = prefill(decoder, prompt_ids, cache, is_cancelled)
-    length = len(prompt_ids)
-    while True:
-        token = sampler.pick(logits)
-        yield token
-        _stop_if(is_cancelled)
-        length += 1
-        logits = decoder.run(np.array([[token]]), [length], cache)[0]
-
-
-def prefill(
-    decoder: Decoder, prompt_ids: Sequence[int], cache: Cache, is_cancelled: Callable[[], bool]
-) -> NDArray[np.float32]:
-    """Put a prompt into an empty cache of one sequence, a chunk at a time.
-
-    Returns:
-        Scores of the token after it, float32 [vocabulary].
+    Attributes:
+        prompt_ids: the prompt's tokens.
+        limit: most tokens that the answer will have.
+        last_token: the one picked last; what the next run appends.
 
     Raises:
-        Cancelled: the caller said so between two chunks.
+        PromptTooLongError: the prompt leaves no room for a token; gives both numbers.
+        ValueError: the prompt is empty.
     """
-    ids = np.array([prompt_ids], np.int64)
-    for start in range(0, ids.shape[1], PREFILL_TOKENS):
-        _stop_if(is_cancelled)
-        chunk = ids[:, start : start + PREFILL_TOKENS]
-        logits = decoder.run(chunk, [start + chunk.shape[1]], cache)
-    scores: NDArray[np.float32] = logits[0]
-    return scores
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        prompt_ids: Sequence[int],
+        parameters: SamplingParameters,
+        *,
+        end_ids: Sequence[int],
+        room: int,
+    ) -> None:
+        _check_prompt(prompt_ids, room)
+        self.prompt_ids = prompt_ids
+        self.limit = min(parameters.max_tokens, room - len(prompt_ids))
+        self.last_token = 0
+        self._sampler = Sampler(parameters, prompt_ids, end_ids)
+        self._text = AnswerText(tokenizer, parameters)
+        self._ends = frozenset(() if parameters.ignore_eos else end_ids)
+        self._count = 0
+        self._untold = 0  # tokens that no piece has counted yet
+
+    def take(self, logits: NDArray[np.float32]) -> Piece | None:
+        """Pick the next token.
+
+        Args:
+            logits: float32 [vocabulary], the scores of what comes next.
+
+        Returns:
+            A piece to give away, the last one with a finish reason; None while a character lacks
+            bytes or a stop text may have begun.
+        """
+        token = self.last_token = self._sampler.pick(logits)
+        self._count += 1
+        self._untold += 1
+        ended = token in self._ends
+        text = self._text.flush() if ended else self._text.push(token)
+        if ended or self._text.stopped:
+            return self._told(text, "stop")
+        if self._count == self.limit:
+            text += self._text.flush()
+            return self._told(text, "stop" if self._text.stopped else "length")
+        return self._told(text, None) if text else None
+
+    def _told(self, text: str, reason: str | None) -> Piece:
+        tokens, self._untold = self._untold, 0
+        return Piece(text=text, tokens=tokens, finish_reason=reason)
 
 
-def _stop_if(is_cancelled: Callable[[], bool]) -> None:
-    if is_cancelled():
-        raise Cancelled
+def _check_prompt(prompt_ids: Sequence[int], room: int) -> None:
+    if not prompt_ids:
+        raise ValueError("text_input is empty")
+    if len(prompt_ids) >= room:
+        raise PromptTooLongError(
+            f"prompt_too_long: the prompt has {len(prompt_ids)} tokens and the model's context "
+            f"holds {room}, at least one of them for the answer"
+        )

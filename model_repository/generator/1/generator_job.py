@@ -5,11 +5,8 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from decoder import Decoder
-from generation import Cancelled, Piece, check_prompt, generate
-from prompting import Prompting
+from generation import Generation, Piece
 from sampling_parameters import SamplingParameters, parse_sampling_parameters
-from tokenizers import Tokenizer
 
 UNFINISHED = "None"  # the vLLM backend's finish_reason of all but the last response
 
@@ -77,74 +74,49 @@ def _text(request: Any, name: str) -> str:
 
 
 class GeneratorJob:
-    """A request in the scheduler's queue.
+    """A request in the engine, and the way back to who asked.
 
     Args:
         request: Triton's.
-        decoder: runs the graph.
-        tokenizer: of the same model.
-        prompting: likewise.
-        chat: whether the text is a user's turn, to be wrapped as the model knows it.
-
-    Raises:
-        ValueError: the request cannot be answered; says why.
+        wishes: its tensors.
+        generation: its answer in the making.
     """
 
-    def __init__(
-        self,
-        request: Any,
-        decoder: Decoder,
-        tokenizer: Tokenizer,
-        prompting: Prompting,
-        *,
-        chat: bool,
-    ) -> None:
-        self._wishes = read_wishes(request)
-        self._prompt_ids = prompting.encode(self._wishes.text, chat=chat)
-        check_prompt(self._prompt_ids, decoder.info.context_tokens)
-        self._decoder = decoder
-        self._tokenizer = tokenizer
+    def __init__(self, request: Any, wishes: Wishes, generation: Generation) -> None:
+        self.generation = generation
+        self._wishes = wishes
+        self._held: list[Piece] = []  # until the last one comes, where nothing is streamed
         self._sender = request.get_response_sender()
 
     def is_cancelled(self) -> bool:
         """Whether the caller has gone."""
         return bool(self._sender.is_cancelled())
 
-    def run(self) -> None:
-        """Generate the answer and send it."""
-        try:
-            self._answer()
-        except Cancelled:
-            self.drop("cancelled")
-        except Exception as exc:  # noqa: BLE001 - the thread must live on and the caller must know
-            pb_utils.Logger.log_error(f"generator: {exc!r}")
-            send_error(self._sender, f"generation failed: {exc}", pb_utils.TritonError.INTERNAL)
+    def send(self, piece: Piece) -> None:
+        """Send a piece, or hold it until the last one comes."""
+        if self._wishes.stream:
+            self._send(piece)
+            return
+        self._held.append(piece)
+        if piece.finish_reason:
+            self._send(self._joined())
 
     def drop(self, reason: str) -> None:
         """Tell the caller that no (more) answer comes."""
         send_error(self._sender, reason, pb_utils.TritonError.CANCELLED)
 
-    def _answer(self) -> None:
-        pieces = generate(
-            self._decoder,
-            self._tokenizer,
-            self._prompt_ids,
-            self._wishes.parameters,
-            self.is_cancelled,
-        )
-        if self._wishes.stream:
-            for piece in pieces:
-                self._send(piece)
-        else:
-            self._send(self._joined(list(pieces)))
+    def fail(self, exc: Exception) -> None:
+        """Tell the caller what went wrong."""
+        pb_utils.Logger.log_error(f"generator: {exc!r}")
+        send_error(self._sender, f"generation failed: {exc}", pb_utils.TritonError.INTERNAL)
 
-    def _joined(self, pieces: list[Piece]) -> Piece:
+    def _joined(self) -> Piece:
         """The whole answer as one piece."""
         before = self._wishes.text if self._wishes.echo else ""
         return Piece(
-            text=before + "".join(piece.text for piece in pieces),
-            tokens=sum(piece.tokens for piece in pieces),
-            finish_reason=pieces[-1].finish_reason,
+            text=before + "".join(piece.text for piece in self._held),
+            tokens=sum(piece.tokens for piece in self._held),
+            finish_reason=self._held[-1].finish_reason,
         )
 
     def _send(self, piece: Piece) -> None:
@@ -153,7 +125,7 @@ class GeneratorJob:
             reason = piece.finish_reason or UNFINISHED
             tensors.append(_tensor("finish_reason", reason.encode(), np.object_))
         if self._wishes.input_tokens:
-            tensors.append(_tensor("num_input_tokens", len(self._prompt_ids), np.uint32))
+            tensors.append(_tensor("num_input_tokens", len(self.generation.prompt_ids), np.uint32))
         if self._wishes.output_tokens:
             tensors.append(_tensor("num_output_tokens", piece.tokens, np.uint32))
         final = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL if piece.finish_reason else 0

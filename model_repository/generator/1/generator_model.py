@@ -1,35 +1,40 @@
 """The generator as Triton's python backend sees it: wiring alone."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
 from decoder import Decoder
-from generation import PromptTooLongError
-from generator_job import GeneratorJob, send_error
-from generator_session import thread_count
+from engine import Engine
+from engine_meters import EngineMeters
+from generation import Generation, PromptTooLongError
+from generator_job import GeneratorJob, read_wishes, send_error
+from generator_session import cores
+from generator_settings import GeneratorSettings
+from pace import Pace
+from prefix_cache import PrefixCache
 from prompting import Prompting
+from rows import new_rows
 from scheduler import QueueFull, Scheduler
+from sizing import Sizes, size
 from tokenizers import Tokenizer
 
 
 class TritonPythonModel:
-    """Queues requests for one decoder; each is answered by the scheduler's thread."""
+    """Hands requests to the engine, which answers them from a thread of its own."""
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the model of this folder."""
-        settings = json.loads(args["model_config"])["parameters"]
+        settings = GeneratorSettings.read(json.loads(args["model_config"])["parameters"])
         folder = Path(args["model_repository"]) / args["model_version"]
-        threads = thread_count(
-            "generator", settings["intra_op_threads"]["string_value"], os.environ
-        )
-        self._decoder = Decoder(folder, threads)
+        self._decoder = Decoder(folder, settings.threads or cores())
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._prompting = Prompting.read(folder, self._tokenizer)
-        self._scheduler = Scheduler(int(settings["max_waiting"]["string_value"]))
-        pb_utils.Logger.log_info(f"generator: {self._decoder.device}, {threads} threads")
+        self._sizes = size(settings, self._decoder.info, on_host=self._decoder.device == "cpu")
+        self._engine = _engine(settings, self._decoder, self._sizes, args["model_name"])
+        self._engine.start()
+        pb_utils.Logger.log_info(f"generator: {self._decoder.device}, {settings}, {self._sizes}")
 
     def execute(self, requests: list[Any]) -> None:
         """Queue requests; answers come through each one's response sender."""
@@ -38,15 +43,15 @@ class TritonPythonModel:
 
     def finalize(self) -> None:
         """Stop the thread; Triton calls this only once every request has its last response."""
-        self._scheduler.close()
+        self._engine.close()
 
     def _accept(self, request: Any) -> None:
         error = pb_utils.TritonError
         try:
-            wishes = json.loads(request.parameters() or "{}")
-            chat = bool(wishes.get("chat"))  # a caller that says nothing has wrapped its text
-            job = GeneratorJob(request, self._decoder, self._tokenizer, self._prompting, chat=chat)
-            self._scheduler.submit(job, bulk=wishes.get("lane") == "bulk")
+            asked = json.loads(request.parameters() or "{}")
+            # a caller that says nothing has wrapped its text itself
+            job = self._job(request, chat=bool(asked.get("chat")))
+            self._engine.submit(job, bulk=asked.get("lane") == "bulk")
         except PromptTooLongError as exc:
             send_error(request.get_response_sender(), str(exc), error.INVALID_ARG)
         except ValueError as exc:  # a stream's errors carry no code, so the words must
@@ -54,3 +59,25 @@ class TritonPythonModel:
             send_error(request.get_response_sender(), reason, error.INVALID_ARG)
         except QueueFull as exc:
             send_error(request.get_response_sender(), str(exc), error.UNAVAILABLE)
+
+    def _job(self, request: Any, *, chat: bool) -> GeneratorJob:
+        wishes = read_wishes(request)
+        generation = Generation(
+            self._tokenizer,
+            self._prompting.encode(wishes.text, chat=chat),
+            wishes.parameters,
+            end_ids=self._decoder.info.end_token_ids,
+            room=self._sizes.capacity_tokens,
+        )
+        return GeneratorJob(request, wishes, generation)
+
+
+def _engine(settings: GeneratorSettings, decoder: Decoder, sizes: Sizes, model: str) -> Engine:
+    scheduler: Scheduler[Any] = Scheduler(
+        rows=sizes.rows,
+        cache_tokens=sizes.cache_tokens,
+        max_waiting=settings.max_waiting,
+        pace=Pace(settings.chunk_tokens, settings.decode_stall),
+    )
+    rows = new_rows(decoder, sizes.rows, sizes.capacity_tokens)
+    return Engine(rows, scheduler, PrefixCache(sizes.prefix_tokens), EngineMeters(model))

@@ -28,14 +28,21 @@ class Lanes(Generic[T]):
         """Add an item behind those of its lane."""
         (self._bulk if bulk else self._interactive).append(item)
 
+    def first(self) -> T:
+        """The item whose turn it is; it stays.
+
+        Raises:
+            IndexError: none waits.
+        """
+        return (self._bulk if self._bulk_is_next() else self._interactive)[0]
+
     def popleft(self) -> T:
         """Take the item whose turn it is.
 
         Raises:
             IndexError: none waits.
         """
-        bulk_is_due = self._in_a_row >= self._share - 1
-        if self._bulk and (bulk_is_due or not self._interactive):
+        if self._bulk_is_next():
             self._in_a_row = 0
             return self._bulk.popleft()
         self._in_a_row += 1
@@ -49,3 +56,7 @@ class Lanes(Generic[T]):
             lane.clear()
             lane.extend(kept)
         return taken
+
+    def _bulk_is_next(self) -> bool:
+        bulk_is_due = self._in_a_row >= self._share - 1
+        return bool(self._bulk) and (bulk_is_due or not self._interactive)

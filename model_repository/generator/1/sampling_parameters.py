@@ -20,6 +20,7 @@ class SamplingParameters:
         temperature: 0 takes the likeliest token; above 0 draws.
         top_p: draw from the likeliest tokens that hold this share of the probability.
         top_k: draw from this many likeliest tokens; 0 or -1 from all.
+        min_p: draw from tokens of at least this share of the likeliest one's probability.
         seed: makes draws repeatable; None for fresh randomness.
         stop: texts that end the answer and are left out of it.
         ignore_eos: go on past end tokens.
@@ -31,6 +32,7 @@ class SamplingParameters:
     temperature: float = 0.0
     top_p: float = 1.0
     top_k: int = 0
+    min_p: float = 0.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
@@ -120,6 +122,7 @@ CHECKS: Mapping[str, Callable[[str, object], Any]] = {
     "temperature": _number(0.0, 100.0),
     "top_p": _number(0.0, 1.0, open_below=True),
     "top_k": _integer(-1),
+    "min_p": _number(0.0, 1.0),
     "seed": _seed,
     "stop": _stop,
     "ignore_eos": _flag,

@@ -1,88 +1,173 @@
-"""Runs jobs one after the other on a thread of its own, with a bound on how many may wait."""
+"""Decides which requests run, in which rows of the cache, and what the next step is. Pure.
 
-import threading
-import traceback
-from typing import Protocol
+A request waits in its lane, is seated in a row once a row and its tokens are free, has its prompt
+prefilled chunk by chunk, then decodes until it leaves. One prompt is prefilled at a time, first
+come first served, and between two of its chunks all others decode one token.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from lanes import Lanes
+from pace import Pace
 
-
-class Job(Protocol):
-    """Something to run in turn."""
-
-    def run(self) -> None:
-        """Do it and answer the caller; raises nothing."""
-
-    def drop(self, reason: str) -> None:
-        """Answer the caller without doing it; raises nothing."""
-
-    def is_cancelled(self) -> bool:
-        """Whether the caller has gone."""
+T = TypeVar("T")
 
 
 class QueueFull(Exception):  # noqa: N818 - says what is the case
-    """As many jobs wait already as may."""
+    """As many requests wait already as may."""
 
 
-class Scheduler:
-    """A queue of jobs and the thread that runs them.
+@dataclass(frozen=True, slots=True)
+class Waiting(Generic[T]):
+    """A request that waits.
 
-    Args:
-        max_waiting: jobs that may wait behind the running one.
+    Attributes:
+        request: the caller's.
+        prompt_tokens: to prefill.
+        total_tokens: most tokens that it will hold in the cache.
     """
 
-    def __init__(self, max_waiting: int) -> None:
-        self._max_waiting = max_waiting
-        self._waiting: Lanes[Job] = Lanes()
-        self._changed = threading.Condition()
-        self._closed = False
-        self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
-        self._thread.start()
+    request: T
+    prompt_tokens: int
+    total_tokens: int
 
-    def submit(self, job: Job, *, bulk: bool = False) -> None:
-        """Queue a job, in the lane of bulk ones if it is one.
+
+@dataclass(slots=True, eq=False)
+class Seat(Generic[T]):
+    """A running request.
+
+    Attributes:
+        request: the caller's.
+        row: of the cache.
+        prompt_tokens: to prefill.
+        total_tokens: most tokens that it will hold in the cache.
+        cached: tokens that it holds in the cache.
+    """
+
+    request: T
+    row: int
+    prompt_tokens: int
+    total_tokens: int
+    cached: int = 0
+
+    @property
+    def decodes(self) -> bool:
+        """Whether its whole prompt is in the cache."""
+        return self.cached >= self.prompt_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill(Generic[T]):
+    """A step: put the prompt's tokens from `seat.cached` to `stop` into the cache."""
+
+    seat: Seat[T]
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decode(Generic[T]):
+    """A step: one more token for each of these."""
+
+    seats: Sequence[Seat[T]]
+
+
+class Scheduler(Generic[T]):
+    """All requests of an engine.
+
+    Args:
+        rows: sequences that may run at once.
+        cache_tokens: tokens that all running sequences may hold together.
+        max_waiting: requests that may wait.
+        pace: measures steps and sizes chunks.
+    """
+
+    def __init__(self, *, rows: int, cache_tokens: int, max_waiting: int, pace: Pace) -> None:
+        self.pace = pace
+        self._rows = rows
+        self._free_tokens = cache_tokens
+        self._max_waiting = max_waiting
+        self._waiting: Lanes[Waiting[T]] = Lanes()
+        self._seats: dict[int, Seat[T]] = {}
+        self._prefilled_last = False
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait."""
+        return len(self._waiting)
+
+    @property
+    def seats(self) -> Sequence[Seat[T]]:
+        """Running requests, by row."""
+        return [self._seats[row] for row in sorted(self._seats)]
+
+    def submit(self, waiting: Waiting[T], *, bulk: bool = False) -> None:
+        """Let a request wait, in the lane of bulk ones if it is one.
 
         Raises:
-            QueueFull: too many wait, none of them cancelled.
+            QueueFull: too many wait already.
         """
-        with self._changed:
-            full = len(self._waiting) >= self._max_waiting
-            gone = self._waiting.remove(lambda other: other.is_cancelled()) if full else []
-            full = len(self._waiting) >= self._max_waiting
-            if not full:
-                self._waiting.append(job, bulk=bulk)
-                self._changed.notify()
-        for other in gone:
-            other.drop("cancelled while it waited")
-        if full:
+        if len(self._waiting) >= self._max_waiting:
             raise QueueFull(f"queue is full: {self._max_waiting} requests wait already")
+        self._waiting.append(waiting, bulk=bulk)
 
-    def close(self) -> None:
-        """Drop the waiting jobs, wait for the running one and end the thread."""
-        with self._changed:
-            self._closed = True
-            dropped = self._waiting.remove(lambda _: True)
-            self._changed.notify()
-        for job in dropped:
-            job.drop("the server is shutting down")
-        self._thread.join()
+    def withdraw(self, chosen: Callable[[T], bool]) -> list[T]:
+        """Take out all waiting requests of which `chosen` says so."""
+        return [one.request for one in self._waiting.remove(lambda one: chosen(one.request))]
 
-    def _loop(self) -> None:
-        while (job := self._next()) is not None:
-            try:
-                _run_or_drop(job)
-            except Exception:  # noqa: BLE001 - one caller's trouble must not stop the queue
-                traceback.print_exc()
+    def admit(self) -> Seat[T] | None:
+        """Seat the next request in the lowest free row, if a row and its tokens are free.
 
-    def _next(self) -> Job | None:
-        """The next job, waited for; None once closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(self._waiting) > 0)
-            return None if self._closed else self._waiting.popleft()
+        None while another prompt is prefilled: the later it is seated, the more is known of who
+        comes first.
+        """
+        if not len(self._waiting) or any(not seat.decodes for seat in self._seats.values()):
+            return None
+        if len(self._seats) >= self._rows or self._waiting.first().total_tokens > self._free_tokens:
+            return None
+        one = self._waiting.popleft()
+        row = min(set(range(self._rows)) - self._seats.keys())
+        seat = Seat(one.request, row, one.prompt_tokens, one.total_tokens)
+        self._seats[row] = seat
+        self._free_tokens -= seat.total_tokens
+        return seat
 
+    def next(self) -> Prefill[T] | Decode[T] | None:
+        """The next step: decode after each chunk of a prompt; None if nothing runs."""
+        decoding = [seat for seat in self.seats if seat.decodes]
+        prefilling = [seat for seat in self.seats if not seat.decodes]
+        if prefilling and not (decoding and self._prefilled_last):
+            self._prefilled_last = True
+            seat = prefilling[0]
+            tokens = self.pace.chunk(others_decode=bool(decoding))
+            return Prefill(seat, min(seat.cached + tokens, seat.prompt_tokens))
+        self._prefilled_last = False
+        return Decode(decoding) if decoding else None
 
-def _run_or_drop(job: Job) -> None:
-    if job.is_cancelled():
-        job.drop("cancelled while it waited")
-    else:
-        job.run()
+    def holds(self, seat: Seat[T]) -> bool:
+        """Whether the request still runs."""
+        return self._seats.get(seat.row) is seat
+
+    def leave(self, seat: Seat[T]) -> None:
+        """A request ends; its row and tokens are free."""
+        del self._seats[seat.row]
+        self._free_tokens += seat.total_tokens
+
+    def compact(self) -> tuple[Seat[T], int] | None:
+        """Move a decoding request to a lower free row.
+
+        A decode step computes all rows up to its highest, so rows in between should be in use.
+        Call again until it gives None.
+
+        Returns:
+            The request, its row already the new one, and the row that it had.
+        """
+        decoding = [seat for seat in self.seats if seat.decodes]
+        free = set(range(self._rows)) - self._seats.keys()
+        if not decoding or not free or min(free) > decoding[-1].row:
+            return None
+        seat = self._seats.pop(decoding[-1].row)
+        left, seat.row = seat.row, min(free)
+        self._seats[seat.row] = seat
+        return seat, left

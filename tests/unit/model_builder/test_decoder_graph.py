@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from decoder import Decoder
 from gguf import GGMLQuantizationType, GGUFWriter
+from rows import new_rows
 
 from services.model_builder.gguf_decoder import read_shape, unrotated
 from services.model_builder.gguf_file import GgufFile
@@ -34,11 +35,11 @@ def test_building_twice_gives_the_same_bytes(model: Path, tmp_path: Path) -> Non
 def test_chunks_give_the_scores_of_the_whole(model: Path) -> None:
     """Otherwise a chunked prefill would answer another question."""
     decoder = Decoder(model, threads=1)
-    whole = decoder.run(IDS, [7], decoder.new_cache(1, 16))
-    cache = decoder.new_cache(1, 16)
-    decoder.run(IDS[:, :3], [3], cache)
-    decoder.run(IDS[:, 3:6], [6], cache)
-    np.testing.assert_allclose(decoder.run(IDS[:, 6:], [7], cache), whole, rtol=1e-4, atol=1e-5)
+    ids, rows = IDS[0].tolist(), new_rows(decoder, 2, 16)
+    whole = rows.prefill(0, ids, 0)
+    rows.prefill(1, ids[:3], 0)
+    rows.prefill(1, ids[3:6], 3)
+    np.testing.assert_allclose(rows.prefill(1, ids[6:], 6), whole, rtol=1e-4, atol=1e-5)
 
 
 def test_a_shared_and_a_growing_cache_agree(model: Path, tmp_path: Path) -> None:
@@ -49,10 +50,9 @@ def test_a_shared_and_a_growing_cache_agree(model: Path, tmp_path: Path) -> None
     (tmp_path / "model.json").write_text(info.replace('"shared"', '"growing"'))
     scores = []
     for folder in (model, tmp_path):
-        decoder = Decoder(folder, threads=1)
-        cache = decoder.new_cache(1, 16)
-        decoder.run(IDS[:, :4], [4], cache)
-        scores.append([decoder.run(IDS[:, n : n + 1], [n + 1], cache) for n in (4, 5, 6)])
+        ids, rows = IDS[0].tolist(), new_rows(Decoder(folder, threads=1), 1, 16)
+        rows.prefill(0, ids[:4], 0)
+        scores.append([rows.decode({0: ids[n]}, {0: n})[0] for n in (4, 5, 6)])
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4, atol=1e-5)
 
 

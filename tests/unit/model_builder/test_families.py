@@ -10,6 +10,7 @@ import pytest
 from decoder import Decoder
 from gguf import GGMLQuantizationType, GGUFWriter, quants
 from numpy.typing import NDArray
+from rows import new_rows
 
 from services.model_builder.gguf_file import GgufFile
 from services.model_builder.recipes import convert_folder, convert_gguf
@@ -24,10 +25,10 @@ SUPER_BLOCKS = ("Q4_K", "Q5_K", "Q6_K")
 def scores(folder: Path) -> NDArray[np.float32]:
     """What a built model says after the tokens, the last four of them given one by one."""
     decoder = Decoder(folder, threads=1)
-    cache = decoder.new_cache(1, 32)
-    decoder.run(np.array([IDS[:-4]]), [len(IDS) - 4], cache)
-    for length in range(len(IDS) - 3, len(IDS) + 1):
-        found: NDArray[np.float32] = decoder.run(np.array([[IDS[length - 1]]]), [length], cache)[0]
+    rows = new_rows(decoder, 1, 32)
+    rows.prefill(0, IDS[:-4], 0)
+    for held in range(len(IDS) - 4, len(IDS)):
+        found = rows.decode({0: IDS[held]}, {0: held})[0]
     return found
 
 

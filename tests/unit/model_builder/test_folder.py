@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from decoder import Decoder
 from embedding import Embedder
+from rows import new_rows
 
 from services.model_builder.folder import copy_embedder, copy_generator
 from services.model_builder.recipes import convert_gguf
@@ -37,10 +38,10 @@ def test_a_decoder_export_generates(tmp_path: Path, target: Path) -> None:
     copy_generator(tiny_models.write_own_generator(tmp_path / "own"), target)
     decoder = Decoder(target, threads=1)
     assert decoder.info.cache == "growing"
-    whole = decoder.run(np.array([[1, 2, 3]]), [3], decoder.new_cache(1, 8))
-    cache = decoder.new_cache(1, 8)
-    decoder.run(np.array([[1, 2]]), [2], cache)
-    np.testing.assert_allclose(decoder.run(np.array([[3]]), [3], cache), whole, atol=1e-5)
+    rows = new_rows(decoder, 2, 8)
+    whole = rows.prefill(0, [1, 2, 3], 0)
+    rows.prefill(1, [1, 2], 0)
+    np.testing.assert_allclose(rows.decode({1: 3}, {0: 3, 1: 2})[1], whole, atol=1e-5)
 
 
 def test_a_genai_folder_generates(tmp_path: Path, target: Path) -> None:
@@ -62,7 +63,7 @@ def test_a_genai_folder_generates(tmp_path: Path, target: Path) -> None:
         "</s>",
     )
     decoder = Decoder(target, threads=1)
-    assert decoder.run(np.array([[3, 4]]), [2], decoder.new_cache(1, 8)).shape[0] == 1
+    assert new_rows(decoder, 1, 8).prefill(0, [3, 4], 0).ndim == 1
 
 
 def test_a_missing_tokenizer_is_named(tmp_path: Path, target: Path) -> None:

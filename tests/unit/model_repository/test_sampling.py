@@ -46,6 +46,21 @@ def test_top_k_and_top_p_bound_the_choice() -> None:
     assert set(picks(SamplingParameters(temperature=1.0, top_p=0.7, seed=1))) == {1, 2}
 
 
+def test_min_p_bounds_the_choice() -> None:
+    """Tokens far below the likeliest one would come although they were ruled out."""
+    # 1, 0.37, 0.14 and 0.02 of the likeliest
+    assert set(picks(SamplingParameters(temperature=1.0, min_p=0.3, seed=1))) == {1, 2}
+
+
+def test_a_wide_nucleus_is_not_cut_short() -> None:
+    """Beyond the tokens that are sorted first, none would ever come."""
+    flat = np.zeros(2_000, np.float32)
+    sampler = Sampler(SamplingParameters(temperature=1.0, top_p=0.9, seed=0), [], [])
+    drawn = [sampler.pick(flat) for _ in range(500)]
+    assert max(drawn) > 1_500
+    assert max(drawn) < 1_802
+
+
 def test_min_tokens_holds_end_tokens_back() -> None:
     """Otherwise an answer could end before its shortest length."""
     assert picks(SamplingParameters(min_tokens=2), 4) == [2, 2, 1, 1]

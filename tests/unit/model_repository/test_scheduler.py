@@ -1,108 +1,141 @@
-"""Jobs run in turn, and no more wait than may."""
-
-import threading
+"""Who runs where, and what the next step is."""
 
 import pytest
-from scheduler import QueueFull, Scheduler
-
-WAIT_S = 5
-
-
-class RecordedJob:
-    """Remembers what became of it; can be made to take its time."""
-
-    def __init__(self, *, held: bool = False) -> None:
-        self.fate = ""
-        self.cancelled = False
-        self.started = threading.Event()
-        self.done = threading.Event()
-        self.release = threading.Event()
-        if not held:
-            self.release.set()
-
-    def run(self) -> None:
-        self.started.set()
-        assert self.release.wait(WAIT_S)
-        self.fate = "ran"
-        self.done.set()
-
-    def drop(self, reason: str) -> None:
-        self.fate = reason
-        self.done.set()
-
-    def is_cancelled(self) -> bool:
-        return self.cancelled
+from hypothesis import given
+from hypothesis import strategies as st
+from pace import Pace
+from scheduler import Decode, Prefill, QueueFull, Scheduler, Seat, Waiting
 
 
-def test_jobs_run_one_after_the_other() -> None:
-    """Otherwise two answers would share one cache."""
-    scheduler = Scheduler(max_waiting=2)
-    first, second = RecordedJob(held=True), RecordedJob()
-    scheduler.submit(first)
-    assert first.started.wait(WAIT_S)
-    scheduler.submit(second)
-    assert not second.started.is_set()
-    first.release.set()
-    assert second.done.wait(WAIT_S)
-    scheduler.close()
-    assert (first.fate, second.fate) == ("ran", "ran")
+def scheduler(rows: int = 2, cache_tokens: int = 100, max_waiting: int = 9) -> Scheduler[str]:
+    return Scheduler(
+        rows=rows, cache_tokens=cache_tokens, max_waiting=max_waiting, pace=Pace(32, 1.0)
+    )
+
+
+def ask(plan: Scheduler[str], name: str, prompt: int = 10, answer: int = 5) -> None:
+    plan.submit(Waiting(name, prompt, prompt + answer), bulk=name.islower())
+
+
+def step(plan: Scheduler[str]) -> str:
+    """Admit and do the next step; what it was, in words."""
+    plan.admit()
+    match plan.next():
+        case Prefill(seat, stop):
+            seat.cached = stop
+            return f"{seat.request}:{stop}"
+        case Decode(seats):
+            for seat in seats:
+                seat.cached += 1
+            return "".join(seat.request for seat in seats)
+    return ""
+
+
+def test_a_prompt_goes_in_chunks_then_decodes() -> None:
+    """A long prompt would hold the engine for its whole length."""
+    plan = scheduler()
+    ask(plan, "A", prompt=70)
+    assert [step(plan) for _ in range(5)] == ["A:32", "A:64", "A:70", "A", "A"]
+
+
+def test_others_decode_between_the_chunks_of_a_prompt() -> None:
+    """A prompt of 4,000 tokens would stall everybody's answers."""
+    plan = scheduler()
+    ask(plan, "A")
+    step(plan)
+    ask(plan, "B", prompt=40)
+    assert [step(plan) for _ in range(6)] == ["A", "B:16", "A", "B:32", "A", "B:40"]
+    assert step(plan) == "AB"
+
+
+def test_one_joins_while_others_run_and_a_row_is_free() -> None:
+    """Requests would wait for the whole batch before them."""
+    plan = scheduler(rows=2)
+    for name in "ABC":
+        ask(plan, name)
+    assert [step(plan) for _ in range(4)] == ["A:10", "A", "B:10", "AB"]
+    assert plan.waiting == 1
+    plan.leave(plan.seats[0])
+    assert [step(plan) for _ in range(3)] == ["C:10", "CB", "CB"]
+
+
+def test_who_does_not_fit_waits_and_is_not_overtaken() -> None:
+    """The cache would overflow, or a long request would wait for ever behind short ones."""
+    plan = scheduler(rows=9, cache_tokens=30)
+    ask(plan, "A")
+    step(plan)
+    ask(plan, "B", prompt=20)
+    ask(plan, "C")
+    assert [step(plan) for _ in range(3)] == ["A", "A", "A"]
+    plan.leave(plan.seats[0])
+    assert step(plan) == "B:20"
 
 
 def test_a_full_queue_refuses() -> None:
-    """Otherwise requests would pile up without bound and all time out."""
-    scheduler = Scheduler(max_waiting=1)
-    running, waiting = RecordedJob(held=True), RecordedJob()
-    scheduler.submit(running)
-    assert running.started.wait(WAIT_S)
-    scheduler.submit(waiting)
+    """Requests would pile up without bound and all time out."""
+    plan = scheduler(max_waiting=1)
+    ask(plan, "A")
     with pytest.raises(QueueFull, match="queue is full: 1 requests wait"):
-        scheduler.submit(RecordedJob())
-    waiting.cancelled = True  # the cancelled one makes room
-    last = RecordedJob()
-    scheduler.submit(last)
-    assert waiting.fate == "cancelled while it waited"
-    running.release.set()
-    assert last.done.wait(WAIT_S)
-    scheduler.close()
+        ask(plan, "B")
 
 
-def test_a_cancelled_job_is_not_run() -> None:
-    """Otherwise answers nobody waits for would be computed."""
-    scheduler = Scheduler(max_waiting=5)
-    running, waiting = RecordedJob(held=True), RecordedJob()
-    scheduler.submit(running)
-    assert running.started.wait(WAIT_S)
-    scheduler.submit(waiting)
-    waiting.cancelled = True
-    running.release.set()
-    assert waiting.done.wait(WAIT_S)
-    scheduler.close()
-    assert waiting.fate == "cancelled while it waited"
+def test_the_lane_of_people_goes_first() -> None:
+    """A question would wait behind a bulk run."""
+    plan = scheduler(rows=1)
+    for name in "abC":
+        ask(plan, name)
+    assert step(plan) == "C:10"
 
 
-def test_a_job_that_fails_does_not_stop_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
-    """Otherwise one broken response would hang every later request."""
-
-    class BrokenJob(RecordedJob):
-        def run(self) -> None:
-            raise RuntimeError("the response could not be sent")
-
-    scheduler = Scheduler(max_waiting=5)
-    scheduler.submit(BrokenJob())
-    good = RecordedJob()
-    scheduler.submit(good)
-    assert good.done.wait(WAIT_S)
-    scheduler.close()
-    assert "could not be sent" in capsys.readouterr().err
+def test_a_withdrawn_request_does_not_run() -> None:
+    """Answers nobody waits for would be computed."""
+    plan = scheduler()
+    ask(plan, "A")
+    ask(plan, "B")
+    assert plan.withdraw(lambda name: name == "A") == ["A"]
+    assert step(plan) == "B:10"
 
 
-def test_closing_finishes_the_running_and_drops_the_waiting() -> None:
-    """Otherwise a caller would wait for ever for a server that has gone."""
-    scheduler = Scheduler(max_waiting=5)
-    running, waiting = RecordedJob(held=True), RecordedJob()
-    scheduler.submit(running)
-    assert running.started.wait(WAIT_S)
-    scheduler.submit(waiting)
-    threading.Timer(0.05, running.release.set).start()
-    scheduler.close()
-    assert (running.fate, waiting.fate) == ("ran", "the server is shutting down")
+def seated(plan: Scheduler[str], names: str) -> list[Seat[str]]:
+    for name in names:
+        ask(plan, name)
+        while f"{name}:10" != step(plan):
+            pass
+    return [seat for name in names for seat in plan.seats if seat.request == name]
+
+
+def test_a_decoding_request_moves_to_a_lower_free_row() -> None:
+    """A single answer in the last row would cost as much as a full batch."""
+    plan = scheduler(rows=3)
+    first, second, third = seated(plan, "ABC")
+    plan.leave(first)
+    assert plan.compact() == (third, 2)
+    assert (third.row, second.row) == (0, 1)
+    assert plan.compact() is None
+
+
+REQUESTS = st.tuples(st.integers(1, 40), st.integers(1, 20), st.integers(0, 9))
+
+
+@given(st.lists(REQUESTS, max_size=12))
+def test_whatever_comes_fits_and_is_done(requests: list[tuple[int, int, int]]) -> None:
+    """A row or tokens would be given twice, or a request would never run."""
+    plan, done = scheduler(rows=3, cache_tokens=90, max_waiting=99), 0
+    for number, (prompt, answer, steps_before) in enumerate(requests):
+        done += sum(settle(plan) for _ in range(steps_before))
+        plan.submit(Waiting(str(number), prompt, prompt + answer))
+    done += sum(settle(plan) for _ in range(60 * len(requests)))
+    assert done == len(requests)
+
+
+def settle(plan: Scheduler[str]) -> int:
+    """One step, after which the finished leave; how many did."""
+    step(plan)
+    assert sum(seat.total_tokens for seat in plan.seats) <= 90
+    finished = [seat for seat in plan.seats if seat.cached == seat.total_tokens]
+    for seat in finished:
+        plan.leave(seat)
+    plan.compact()
+    rows = [seat.row for seat in plan.seats]
+    assert len(set(rows)) == len(rows)
+    return len(finished)

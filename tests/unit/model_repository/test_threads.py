@@ -7,14 +7,6 @@ import generator_session
 import pytest
 
 
-def test_the_environment_wins_over_the_configuration() -> None:
-    """Otherwise an operator would have to edit a model's folder."""
-    variables = {"RAGSTREAM_GENERATOR_THREADS": "3"}
-    assert generator_session.thread_count("generator", "5", variables) == 3
-    assert generator_session.thread_count("generator", "5", {}) == 5
-    assert generator_session.thread_count("embedder", "0", variables) == generator_session.cores()
-
-
 @pytest.mark.parametrize(("quota", "cores"), [("100000 100000", 1), ("50000 100000", 1)])
 def test_a_containers_quota_bounds_the_threads(tmp_path: Path, quota: str, cores: int) -> None:
     """Otherwise a small container on a large node would drown in threads."""

@@ -1,0 +1,245 @@
+"""Runs requests in flight: each turn is one step of the graph, and requests join and leave between.
+
+The thread that runs the engine is the only one that touches the graph, its caches and the answers;
+others only submit.
+"""
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Protocol
+
+from generation import Generation, Piece
+from prefix_cache import PrefixCache
+from rows import Logits, Rows
+from scheduler import Decode, Prefill, QueueFull, Scheduler, Seat, Waiting
+
+WAITED = "cancelled while it waited"
+
+
+class Task(Protocol):
+    """A request as its caller made it."""
+
+    generation: Generation
+
+    def is_cancelled(self) -> bool:
+        """Whether the caller has gone."""
+
+    def send(self, piece: Piece) -> None:
+        """Give a part of the answer to the caller; the one with a finish reason is the last."""
+
+    def drop(self, reason: str) -> None:
+        """Tell the caller that no (more) answer comes, since it was cancelled."""
+
+    def fail(self, exc: Exception) -> None:
+        """Tell the caller what went wrong."""
+
+
+class Meters(Protocol):
+    """Is told what happens."""
+
+    def prefilled(self, tokens: int, seconds: float) -> None:
+        """A chunk of a prompt was computed."""
+
+    def decoded(self, tokens: int, seconds: float) -> None:
+        """A token for each of so many answers was computed."""
+
+    def found_prefix(self, tokens: int) -> None:
+        """A prompt began with so many tokens that were known already."""
+
+    def first_token(self, seconds: float) -> None:
+        """An answer's first token came so long after its request."""
+
+    def state(self, running: int, waiting: int, cached: int, prefixes: int) -> None:
+        """Requests that run and wait; tokens of running sequences and of kept prefixes."""
+
+
+class Engine:
+    """All requests of one model, and the turns that serve them.
+
+    Args:
+        rows: of the cache.
+        scheduler: whose turn it is.
+        prefixes: beginnings of prompts that are known.
+        meters: told what happens.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        scheduler: Scheduler["Run"],
+        prefixes: PrefixCache,
+        meters: Meters,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rows = rows
+        self._scheduler = scheduler
+        self._prefixes = prefixes
+        self._meters = meters
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Serve requests on a thread of its own."""
+        self._thread.start()
+
+    def submit(self, task: Task, *, bulk: bool = False) -> None:
+        """Queue a request, in the lane of bulk ones if it is one.
+
+        Raises:
+            QueueFull: too many wait, none of them cancelled.
+        """
+        run = Run(task, self._clock())
+        prompt = len(task.generation.prompt_ids)
+        waiting = Waiting(run, prompt, prompt + task.generation.limit)
+        with self._changed:
+            try:
+                self._scheduler.submit(waiting, bulk=bulk)
+            except QueueFull:
+                if not self._drop_waiting(lambda other: other.task.is_cancelled(), WAITED):
+                    raise
+                self._scheduler.submit(waiting, bulk=bulk)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Drop all requests and end the thread."""
+        with self._changed:
+            self._closed = True
+            self._drop_waiting(lambda _: True, "the server is shutting down")
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+        for seat in self._scheduler.seats:
+            self._end(seat, lambda run: run.task.drop("the server is shutting down"))
+
+    def turn(self) -> bool:
+        """Do one step.
+
+        Returns:
+            Whether there was anything to do.
+        """
+        self._drop_cancelled()
+        self._admit()
+        with self._changed:
+            step = self._scheduler.next()
+        match step:
+            case Prefill():
+                self._guarded([step.seat], lambda: self._prefill(step))
+            case Decode():
+                self._guarded(list(step.seats), lambda: self._decode(step))
+        self._tell_state()
+        return step is not None
+
+    def _loop(self) -> None:
+        while not self._closed:
+            if not self.turn():
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed or self._scheduler.waiting > 0)
+
+    def _drop_waiting(self, chosen: Callable[["Run"], bool], reason: str) -> int:
+        dropped = self._scheduler.withdraw(chosen)
+        for run in dropped:
+            run.task.drop(reason)
+        return len(dropped)
+
+    def _drop_cancelled(self) -> None:
+        for seat in self._scheduler.seats:
+            if seat.request.task.is_cancelled():
+                self._end(seat, lambda run: run.task.drop("cancelled"))
+
+    def _admit(self) -> None:
+        """Seat who can be seated, with what is known of its prompt already in its row."""
+        while True:
+            with self._changed:
+                seat = self._scheduler.admit()
+            if seat is None:
+                return
+            if seat.request.task.is_cancelled():
+                self._end(seat, lambda run: run.task.drop(WAITED))
+            elif self._rows.copies:
+                self._restore(seat)
+
+    def _restore(self, seat: Seat["Run"]) -> None:
+        for block in self._prefixes.match(seat.request.task.generation.prompt_ids):
+            self._rows.write(seat.row, seat.cached, block)
+            seat.cached += block.shape[2]
+        self._meters.found_prefix(seat.cached)
+
+    def _prefill(self, step: Prefill["Run"]) -> None:
+        seat, ids = step.seat, step.seat.request.task.generation.prompt_ids
+        began = self._clock()
+        logits = self._rows.prefill(seat.row, ids[seat.cached : step.stop], seat.cached)
+        took, tokens = self._clock() - began, step.stop - seat.cached
+        self._scheduler.pace.prefilled(tokens, took)
+        self._meters.prefilled(tokens, took)
+        seat.cached = step.stop
+        if seat.decodes:
+            if self._rows.copies:
+                self._prefixes.keep(ids, lambda a, b: self._rows.read(seat.row, a, b))
+            self._meters.first_token(self._clock() - seat.request.began)
+            self._take(seat, logits)
+
+    def _decode(self, step: Decode["Run"]) -> None:
+        self._compact()
+        held = {seat.row: seat.cached for seat in self._scheduler.seats}
+        tokens = {seat.row: seat.request.task.generation.last_token for seat in step.seats}
+        began = self._clock()
+        logits = self._rows.decode(tokens, held)
+        took = self._clock() - began
+        self._scheduler.pace.decoded(took)
+        self._meters.decoded(len(tokens), took)
+        for seat in step.seats:
+            seat.cached += 1
+            self._guarded([seat], lambda seat=seat: self._take(seat, logits[seat.row]))  # type: ignore[misc] # mypy infers no type for a default
+
+    def _compact(self) -> None:
+        while self._rows.copies and (move := self._scheduler.compact()):
+            seat, left = move
+            self._rows.move(left, seat.row, seat.cached)
+
+    def _take(self, seat: Seat["Run"], logits: Logits) -> None:
+        piece = seat.request.task.generation.take(logits)
+        if piece is None:
+            return
+        if piece.finish_reason:
+            self._end(seat, lambda run: run.task.send(piece))
+        else:
+            seat.request.task.send(piece)
+
+    def _end(self, seat: Seat["Run"], tell: Callable[["Run"], None]) -> None:
+        with self._changed:
+            self._scheduler.leave(seat)
+        self._rows.release(seat.row)
+        tell(seat.request)
+
+    def _guarded(self, seats: list[Seat["Run"]], work: Callable[[], None]) -> None:
+        """Do some seats' work; if it fails, they end and the others go on."""
+        try:
+            work()
+        except Exception as exc:  # noqa: BLE001 - one caller's trouble must not stop the engine
+            traceback.print_exc()
+            for seat in seats:
+                if self._scheduler.holds(seat):
+                    self._end(seat, lambda run, exc=exc: run.task.fail(exc))  # type: ignore[misc] # mypy infers no type for a default
+
+    def _tell_state(self) -> None:
+        seats = self._scheduler.seats
+        cached = sum(seat.cached for seat in seats)
+        self._meters.state(len(seats), self._scheduler.waiting, cached, self._prefixes.tokens)
+
+
+class Run:
+    """A request in the engine.
+
+    Args:
+        task: the caller's.
+        began: when it came, by the engine's clock.
+    """
+
+    def __init__(self, task: Task, began: float) -> None:
+        self.task = task
+        self.began = began

@@ -1,0 +1,233 @@
+"""Requests in flight, over rows that remember what they were fed."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+from engine import Engine
+from generation import Generation, Piece
+from numpy.typing import NDArray
+from pace import Pace
+from prefix_cache import PrefixCache
+from rows import Logits
+from sampling_parameters import SamplingParameters
+from scheduler import QueueFull, Scheduler
+
+from tests.unit.model_repository.test_detokenizer import TOKENIZER
+
+END = 256
+
+
+class ToyRows:
+    """A model that says the sum of all it has read; its cache is what it has read."""
+
+    copies = True
+
+    def __init__(self) -> None:
+        self.read_by_row: dict[int, list[int]] = {}
+        self.prefilled = 0
+        self.broken = False
+
+    def prefill(self, row: int, ids: Sequence[int], start: int) -> Logits:
+        if self.broken:
+            raise RuntimeError("out of order")
+        held = self.read_by_row.setdefault(row, [])
+        assert len(held) == start
+        held.extend(ids)
+        self.prefilled += len(ids)
+        return self._scores(held)
+
+    def decode(self, tokens: Mapping[int, int], held: Mapping[int, int]) -> dict[int, Logits]:
+        for row, token in tokens.items():
+            assert len(self.read_by_row[row]) == held[row]
+            self.read_by_row[row].append(token)
+        return {row: self._scores(self.read_by_row[row]) for row in tokens}
+
+    def read(self, row: int, start: int, stop: int) -> NDArray[np.generic]:
+        return np.array(self.read_by_row[row][start:stop]).reshape(1, 1, -1, 1)
+
+    def write(self, row: int, start: int, values: NDArray[np.generic]) -> None:
+        held = self.read_by_row.setdefault(row, [])
+        assert len(held) == start
+        held.extend(int(value) for value in values.reshape(-1))
+
+    def move(self, row: int, to: int, tokens: int) -> None:
+        self.read_by_row[to] = self.read_by_row.pop(row)[:tokens]
+
+    def release(self, row: int) -> None:
+        self.read_by_row.pop(row, None)
+
+    @staticmethod
+    def _scores(held: list[int]) -> Logits:
+        scores = np.zeros(END + 1, np.float32)
+        scores[97 + sum(held) % 26] = 1.0
+        return scores
+
+
+class ToyTask:
+    """A request that remembers what it was told."""
+
+    def __init__(self, prompt: Sequence[int], tokens: int) -> None:
+        parameters = SamplingParameters(max_tokens=tokens)
+        self.generation = Generation(TOKENIZER, prompt, parameters, end_ids=(END,), room=500)
+        self.text = self.fate = ""
+        self.cancelled = False
+
+    def is_cancelled(self) -> bool:
+        return self.cancelled
+
+    def send(self, piece: Piece) -> None:
+        assert not self.fate
+        self.text += piece.text
+        self.fate = piece.finish_reason or ""
+
+    def drop(self, reason: str) -> None:
+        self.fate = reason
+
+    def fail(self, exc: Exception) -> None:
+        self.fate = repr(exc)
+
+
+class Counts:
+    """Meters that keep the last state."""
+
+    found = 0
+    last = (0, 0, 0, 0)
+
+    def prefilled(self, tokens: int, seconds: float) -> None:
+        """Not of interest here."""
+
+    def decoded(self, tokens: int, seconds: float) -> None:
+        """Not of interest here."""
+
+    def found_prefix(self, tokens: int) -> None:
+        self.found += tokens
+
+    def first_token(self, seconds: float) -> None:
+        """Not of interest here."""
+
+    def state(self, running: int, waiting: int, cached: int, prefixes: int) -> None:
+        self.last = (running, waiting, cached, prefixes)
+
+
+class Bench:
+    """An engine whose turns the test takes itself."""
+
+    def __init__(self, rows: int = 3, max_waiting: int = 50) -> None:
+        self.rows, self.counts = ToyRows(), Counts()
+        scheduler: Scheduler[object] = Scheduler(
+            rows=rows, cache_tokens=1000, max_waiting=max_waiting, pace=Pace(32, 1.0)
+        )
+        self.engine = Engine(self.rows, scheduler, PrefixCache(640), self.counts, lambda: 0.0)  # type: ignore[arg-type] # the engine's own item type is its own business
+
+    def finish(self) -> None:
+        for _ in range(10_000):
+            if not self.engine.turn():
+                return
+        raise AssertionError("never finished")
+
+
+def alone(prompt: Sequence[int], tokens: int) -> str:
+    bench, task = Bench(), ToyTask(prompt, tokens)
+    bench.engine.submit(task)
+    bench.finish()
+    return task.text
+
+
+def random_task(rng: np.random.Generator) -> ToyTask:
+    prompt = [7] * 40 + rng.integers(0, 50, rng.integers(1, 90)).tolist()
+    return ToyTask(prompt, int(rng.integers(1, 30)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_together_each_says_what_it_says_alone(seed: int) -> None:
+    """Requests that join and leave would read each other's tokens."""
+    rng, bench = np.random.default_rng(seed), Bench()
+    tasks = [random_task(rng) for _ in range(16)]
+    for task in tasks:
+        bench.engine.submit(task)
+        for _ in range(rng.integers(0, 9)):
+            bench.engine.turn()
+    bench.finish()
+    for task in tasks:
+        assert task.text == alone(task.generation.prompt_ids, task.generation.limit)
+    assert bench.counts.last[:3] == (0, 0, 0)
+    assert bench.rows.read_by_row == {}
+
+
+def test_random_cancels_leak_no_row_and_change_no_other() -> None:
+    """A cancelled request would hold its row for ever, or spoil its neighbours' text."""
+    rng, bench = np.random.default_rng(1), Bench(max_waiting=200)
+    tasks = [random_task(rng) for _ in range(130)]
+    for task in tasks:
+        bench.engine.submit(task)
+    for task in rng.permutation(np.array(tasks, object))[:100]:
+        for _ in range(rng.integers(0, 5)):
+            bench.engine.turn()
+        task.cancelled = True
+    bench.finish()
+    for task in tasks:
+        whole = alone(task.generation.prompt_ids, task.generation.limit)
+        assert task.fate in ("length", "cancelled", "cancelled while it waited")
+        assert whole == task.text if task.fate == "length" else whole.startswith(task.text)
+    assert bench.counts.last[:3] == (0, 0, 0)
+    assert bench.rows.read_by_row == {}
+
+
+def test_a_known_beginning_is_not_computed_again() -> None:
+    """The same document asked 28 questions would be read 28 times."""
+    bench = Bench()
+    tasks = [ToyTask([5] * 128 + [question] * 6, 3) for question in range(28)]
+    for task in tasks:
+        bench.engine.submit(task)
+    bench.finish()
+    assert bench.rows.prefilled == 128 + 28 * 6
+    assert bench.counts.found == 27 * 128
+
+
+def test_a_full_queue_refuses_unless_somebody_has_gone() -> None:
+    """Those who left would keep the living out."""
+    bench = Bench(max_waiting=1)
+    gone = ToyTask([1], 1)
+    bench.engine.submit(gone)
+    with pytest.raises(QueueFull):
+        bench.engine.submit(ToyTask([1], 1))
+    gone.cancelled = True
+    last = ToyTask([1], 1)
+    bench.engine.submit(last)
+    assert gone.fate == "cancelled while it waited"
+    bench.finish()
+    assert last.fate == "length"
+
+
+def test_a_failing_step_ends_its_requests_and_not_the_engine() -> None:
+    """One broken run would hang every later request."""
+    bench, broken, good = Bench(), ToyTask([1], 2), ToyTask([1], 2)
+    bench.rows.broken = True
+    bench.engine.submit(broken)
+    bench.finish()
+    assert "out of order" in broken.fate
+    bench.rows.broken = False
+    bench.engine.submit(good)
+    bench.finish()
+    assert good.fate == "length"
+
+
+def test_closing_drops_who_runs_and_who_waits() -> None:
+    """A caller would wait for ever for a server that has gone."""
+    bench = Bench(rows=1)
+    running, waiting = ToyTask([1], 400), ToyTask([1], 1)
+    bench.engine.submit(running)
+    bench.engine.turn()
+    bench.engine.submit(waiting)
+    bench.engine.close()
+    assert (running.fate, waiting.fate) == ("the server is shutting down",) * 2
+
+
+def test_a_thread_serves_who_comes_later() -> None:
+    """An idle engine would never wake up."""
+    bench, task = Bench(), ToyTask([1], 2)
+    bench.engine.start()
+    bench.engine.submit(task)
+    bench.engine.close()
+    assert task.fate in ("length", "the server is shutting down")

@@ -1,0 +1,39 @@
+"""Prompt tokens between two decode steps take no longer than they may."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pace import LEAST_TOKENS, Pace
+
+SECONDS = st.floats(1e-4, 10.0)
+
+
+def test_alone_a_prompt_takes_the_largest_chunk() -> None:
+    """Small chunks would slow a prompt down that nobody waits behind."""
+    assert Pace(256, 1.7).chunk(others_decode=False) == 256
+
+
+def test_nothing_known_means_little() -> None:
+    """The first prompt beside a running answer would stall it for a whole chunk."""
+    assert Pace(256, 1.7).chunk(others_decode=True) == LEAST_TOKENS
+
+
+@given(SECONDS, SECONDS)
+def test_a_chunk_fits_between_two_steps(decode_s: float, token_s: float) -> None:
+    """Answers that stream would stutter while a long prompt is read."""
+    pace = Pace(256, 2.0)
+    pace.decoded(decode_s)
+    pace.prefilled(10, 10 * token_s)
+    tokens = pace.chunk(others_decode=True)
+    assert LEAST_TOKENS <= tokens <= 256
+    assert tokens == LEAST_TOKENS or tokens * token_s <= 2.0 * decode_s * 1.001
+
+
+def test_one_slow_step_does_not_rule() -> None:
+    """A single hiccup would let the next prompt stall everybody."""
+    pace = Pace(256, 1.0)
+    pace.prefilled(1, 0.01)
+    for _ in range(20):
+        pace.decoded(0.5)
+    pace.decoded(1.0)
+    assert pace.chunk(others_decode=True) == pytest.approx(65, abs=1)
