@@ -133,7 +133,8 @@ def _show(session: Session, found: Sequence["BuiltModel"]) -> None:
     for model in found:
         size = f"{model.size_bytes / 1e6:.0f} MB" if model.size_bytes else ""
         render.say(
-            f"{model.name:10} {model.state:9} {size:>7}  {model.sha256[:16]}  {model.source}"
+            f"{model.name:10} {model.state:9} {size:>7}  {model.precision or '':4}  "
+            f"{model.sha256[:16]}  {model.source}"
         )
 
 
@@ -142,6 +143,7 @@ def _plain(model: "BuiltModel") -> dict[str, object]:
         "name": model.name,
         "state": model.state,
         "source": model.source,
+        "precision": model.precision,
         "sha256": model.sha256,
         "size_bytes": model.size_bytes,
         "path": str(model.path),

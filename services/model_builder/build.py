@@ -39,6 +39,7 @@ class BuiltModel:
         sha256: one hash over all its built files; empty if it is missing.
         size_bytes: of all built files together.
         path: the version folder.
+        precision: of a generator that was converted here; None for every other model.
         state: `current`; `outdated`, made from other weights or by older code; `altered`, some file
             is gone or not as it was built; `missing`, never built.
     """
@@ -48,6 +49,7 @@ class BuiltModel:
     sha256: str
     size_bytes: int
     path: Path
+    precision: Precision | None = None
     state: State
 
     @property
@@ -127,6 +129,7 @@ def _look(repository: Path, name: str, is_good: Callable[[Manifest, Path], bool]
         sha256=manifest.sha256,
         size_bytes=manifest.size_bytes,
         path=folder,
+        precision=manifest.precision,
         state=state,
     )
 

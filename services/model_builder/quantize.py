@@ -1,6 +1,6 @@
 """Weights in blocks of few bits, as ONNX Runtime's MatMulNBits reads them. Pure numpy."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,9 @@ def quantize(
 ) -> Blocks:
     """Round a weight.
 
-    Eight bits lie around 0. Four lie between a block's least and greatest value, with a zero point
-    that is no integer: weights that came from GGUF's Q4_0 or Q4_1 stay exactly what they were.
+    Eight bits lie around 0. Four have a zero point that is no integer, and of two ways to lay
+    them a block takes the nearer one: between its least and its greatest value, or around 0.
+    Weights that came from GGUF's Q4_1 or Q4_0 stay what they were by that.
 
     Args:
         weight: [out, in].
@@ -42,15 +43,49 @@ def quantize(
     blocks = _blocks(weight, block)
     if bits == 8:  # noqa: PLR2004 - the parameter's two values
         scales = _filled(np.abs(blocks).max(axis=2) / 127, floats)
-        rounded = np.rint(blocks / scales[..., None].astype(np.float32)) + 128
-        return Blocks(np.clip(rounded, 0, 255).astype(np.uint8), scales.reshape(-1), None)
+        values = _rounded(blocks, scales, np.full_like(scales, 128), 255)
+        return Blocks(values, scales.reshape(-1), None)
+    with np.errstate(all="ignore"):  # a zero point too far away makes that way the worse one
+        scales, zeros = _nearer(blocks, _between(blocks, floats), _around(blocks, floats))
+    small = _rounded(blocks, scales, zeros, 15)
+    packed = (small[..., 0::2] | small[..., 1::2] << 4).astype(np.uint8)
+    return Blocks(packed, scales.reshape(-1), zeros.reshape(-1))
+
+
+def _between(blocks: NDArray[np.float32], floats: Any) -> tuple[Floats, Floats]:
+    """Scales and zero points that reach from each block's least to its greatest value."""
     least = blocks.min(axis=2)
     scales = _filled((blocks.max(axis=2) - least) / 15, floats)
-    wide = scales.astype(np.float32)
-    zeros = (-least / wide).astype(floats)
-    rounded = np.rint(blocks / wide[..., None] + zeros[..., None].astype(np.float32))
-    small = np.clip(rounded, 0, 15).astype(np.uint8)
-    return Blocks(small[..., 0::2] | small[..., 1::2] << 4, scales.reshape(-1), zeros.reshape(-1))
+    return scales, (-least / scales.astype(np.float32)).astype(floats)
+
+
+def _around(blocks: NDArray[np.float32], floats: Any) -> tuple[Floats, Floats]:
+    """Scales of each block's greatest magnitude, which takes the one more step below 0."""
+    at = np.abs(blocks).argmax(axis=2)[..., None]
+    scales = _filled(np.take_along_axis(blocks, at, axis=2)[..., 0] / -8, floats)
+    return scales, np.full_like(scales, 8)
+
+
+def _nearer(
+    blocks: NDArray[np.float32], one: tuple[Floats, Floats], other: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """For each block, whichever scale and zero point come nearer to it."""
+    errors = []
+    for scales, zeros in (one, other):
+        values = _rounded(blocks, scales, zeros, 15).astype(np.float32)
+        read = (values - zeros[..., None].astype(np.float32)) * scales[..., None].astype(np.float32)
+        errors.append(((read - blocks) ** 2).sum(axis=2))
+    first = errors[0] <= errors[1]
+    return np.where(first, one[0], other[0]), np.where(first, one[1], other[1])
+
+
+def _rounded(
+    blocks: NDArray[np.float32], scales: Floats, zeros: Floats, most: int
+) -> NDArray[np.uint8]:
+    """The integers 0..most that stand for the blocks' values."""
+    steps = blocks / scales[..., None].astype(np.float32) + zeros[..., None].astype(np.float32)
+    values: NDArray[np.uint8] = np.clip(np.rint(steps), 0, most).astype(np.uint8)
+    return values
 
 
 def dequantize(blocks: Blocks, bits: int, width: int) -> NDArray[np.float32]:

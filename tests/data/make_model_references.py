@@ -10,6 +10,8 @@ It reads `model_texts.json` beside it and the four prompts that tests/seeds.py t
 - `embeddings.npz`: `vectors` float32 [texts, 384] by sentence-transformers, `token_counts`;
 - `generations.json`: token ids of the hard texts by llama.cpp, and 32 greedy tokens a prompt by
   transformers on the same weights, dequantized to float32;
+- `agreement.json`: perplexity of `origin_of_species.txt` and the likeliest token at each of its
+  places, likewise;
 - `seeds.json`: for each of the four prompts its hash, and number and hash of its token ids by
   llama.cpp: the prompts quote papers, and their ids would spell them out.
 """
@@ -54,6 +56,17 @@ def greedy(model: AutoModelForCausalLM, ids: list[int]) -> list[int]:
     return [int(token) for token in output[0, len(ids) :]]
 
 
+def foretold(model: AutoModelForCausalLM, ids: list[int]) -> dict[str, object]:
+    """How well a model foretells a text, and what it holds likeliest at each place."""
+    with torch.no_grad():
+        scores = model(torch.tensor([ids])).logits[0, :-1].double()
+    loss = torch.nn.functional.cross_entropy(scores, torch.tensor(ids[1:]))
+    return {
+        "perplexity": round(float(loss.exp()), 6),
+        "likeliest": scores.argmax(-1).tolist(),
+    }
+
+
 def write_generations(texts: dict[str, list[str]], gguf: Path, seeds: Path) -> None:
     """Token ids by llama.cpp, continuations by transformers."""
     llama = Llama(str(gguf), vocab_only=True, verbose=False)
@@ -69,6 +82,8 @@ def write_generations(texts: dict[str, list[str]], gguf: Path, seeds: Path) -> N
         "greedy": [greedy(model, ids(prompt)) for prompt in texts["prompts"]],
     }
     (HERE / "generations.json").write_text(json.dumps(references, separators=(",", ":")) + "\n")
+    agreement = foretold(model, ids((HERE / "origin_of_species.txt").read_text("utf-8")))
+    (HERE / "agreement.json").write_text(json.dumps(agreement, separators=(",", ":")) + "\n")
     known = {}
     for row in map(json.loads, seeds.open()):
         found = ids(row["prompt"])

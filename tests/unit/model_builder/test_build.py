@@ -9,7 +9,7 @@ import pytest
 
 from services.model_builder.build import BuiltModel, build, list_models, verify
 from shared.errors import ModelBuildError
-from tests import tiny_models
+from tests import tiny_decoders, tiny_models
 
 Rebuild = Callable[[], list[str]]
 
@@ -138,6 +138,65 @@ def test_ones_own_model_that_is_damaged_is_not_replaced(
     assert states(list_models(repository))["generator"] == "altered"
     rebuild()
     assert states(verify(repository))["generator"] == "current"
+
+
+@pytest.fixture
+def gguf(repository: Path, rebuild: Rebuild, tmp_path: Path) -> str:
+    """A generator from a GGUF file, int8."""
+    choice = f"gguf:{tiny_models.write_gguf(tmp_path / 'my-own.gguf')}"
+    build(repository, tmp_path / "cache", generator=choice, precision="int8", report=print)
+    del rebuild
+    return choice
+
+
+def test_a_gguf_file_of_ones_own_is_kept(repository: Path, gguf: str, tmp_path: Path) -> None:
+    """The next start would go back to the built-in model, or to another precision."""
+    model = list_models(repository)[1]
+    assert (model.source, model.precision, model.state) == ("file my-own.gguf", "int8", "current")
+    said: list[str] = []
+    build(repository, tmp_path / "cache", report=said.append)
+    assert "generator: kept, from file my-own.gguf" in said
+    build(repository, tmp_path / "cache", generator=gguf, precision="int8", report=said.append)
+    assert said[-1] == "generator: current, from file my-own.gguf"
+
+
+def test_another_precision_is_built_anew(repository: Path, gguf: str, tmp_path: Path) -> None:
+    """The setting would do nothing, and nobody would see it."""
+    build(repository, tmp_path / "cache", generator=gguf, precision="int4", report=print)
+    assert list_models(repository)[1].precision == "int4"
+
+
+def test_another_precision_needs_the_weights(repository: Path, gguf: str, tmp_path: Path) -> None:
+    """Weights of one's own are not kept: the built-in ones would have to stand in."""
+    words = "built from file my-own.gguf: name it again with `--generator` to convert it to fp32"
+    with pytest.raises(ModelBuildError, match=re.escape(words)):
+        build(repository, tmp_path / "cache", precision="fp32", report=print)
+    (repository / "generator" / "1" / "model.onnx").unlink()
+    with pytest.raises(ModelBuildError, match="--generator gguf:FILE`, FILE being that file"):
+        build(repository, tmp_path / "cache", report=print)
+    assert list_models(repository)[1].state == "altered"
+    del gguf
+
+
+def test_a_graph_has_the_precision_it_has(
+    repository: Path, rebuild: Rebuild, tmp_path: Path
+) -> None:
+    """A graph of float32 would be taken for one of int8."""
+    own = str(tmp_path / "own-generator")
+    with pytest.raises(ModelBuildError, match="holds no weights to convert to int8"):
+        build(repository, tmp_path / "cache", generator=own, precision="int8", report=print)
+    del rebuild
+
+
+def test_a_hugging_face_folder_is_told_from_a_graph(
+    repository: Path, rebuild: Rebuild, tmp_path: Path
+) -> None:
+    """A folder of weights would be refused for lack of a graph."""
+    own = tiny_decoders.write_folder(tmp_path / "own-weights", tiny_decoders.DECODERS["llama"])
+    build(repository, tmp_path / "cache", generator=str(own), precision="fp16", report=print)
+    model = list_models(repository)[1]
+    assert (model.source, model.precision) == ("folder own-weights", "fp16")
+    del rebuild
 
 
 def test_a_changed_pooling_is_built_again(
