@@ -181,7 +181,13 @@ class Triton:
         return found
 
     async def generate(
-        self, prompt: str, *, max_tokens: int, temperature: float = 0.0, bulk: bool = False
+        self,
+        prompt: str,
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        bulk: bool = False,
+        ignore_eos: bool = False,
     ) -> AsyncIterator[Piece]:
         """Stream a model's continuation of a prompt.
 
@@ -190,6 +196,7 @@ class Triton:
             max_tokens: most tokens to generate, above 0.
             temperature: 0 for greedy.
             bulk: let interactive questions go first.
+            ignore_eos: go on past end tokens up to `max_tokens`, for measurements.
 
         Yields:
             Pieces in order. Closing the iterator early cancels the request in Triton.
@@ -198,7 +205,7 @@ class Triton:
             PromptTooLong, Outage, Overloaded, InferenceRefused: see `translate`.
             Transient: the stream ended before its text did.
         """
-        sampling = {"max_tokens": max_tokens, "temperature": temperature}
+        sampling = {"max_tokens": max_tokens, "temperature": temperature, "ignore_eos": ignore_eos}
         responses = self._client.stream_infer(_requests(prompt, sampling, bulk=bulk))
         finished = False
         try:
@@ -232,7 +239,7 @@ async def _unless_silent(responses: AsyncIterator[Any]) -> AsyncIterator[Any]:
 
 
 async def _requests(
-    prompt: str, sampling: dict[str, float], *, bulk: bool
+    prompt: str, sampling: dict[str, float | bool], *, bulk: bool
 ) -> AsyncIterator[dict[str, object]]:
     """The one request of a stream, with the tensors of Triton's vLLM backend."""
     flags = ("stream", "exclude_input_in_output", "return_finish_reason")
