@@ -10,17 +10,18 @@ import msgspec
 from benchmarks import comparison, ours, report, results
 from benchmarks.places import SET_UP
 from benchmarks.plan import Plan
+from services.model_builder.info import Precision
 from shared.errors import RagstreamError, SetupError
 
 
-def full(pairs: tuple[str, ...]) -> Plan:
+def full(pairs: tuple[Precision, ...]) -> Plan:
     """What figures in the docs come from: an hour or two on two cores."""
     return Plan(
         pairs=pairs, clients=(1, 4, 8, 16), rounds=3, least_requests=8, requests_per_client=2
     )
 
 
-def quick(pairs: tuple[str, ...]) -> Plan:
+def quick(pairs: tuple[Precision, ...]) -> Plan:
     """The same shape in under five minutes on two cores: one pair, the two loads of the ratios."""
     return Plan(
         pairs=pairs[-1:], clients=(1, 8), rounds=1, least_requests=3, requests_per_client=1.5
@@ -39,7 +40,7 @@ def quick(pairs: tuple[str, ...]) -> Plan:
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--plot", "plot_file", type=click.Path(dir_okay=False, path_type=Path))
 def main(
-    *, short: bool, pairs: tuple[str, ...], json_file: Path | None, plot_file: Path | None
+    *, short: bool, pairs: tuple[Precision, ...], json_file: Path | None, plot_file: Path | None
 ) -> None:
     r"""Compare our generator, through Triton's gRPC, with llama.cpp's server.
 

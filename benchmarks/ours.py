@@ -10,13 +10,14 @@ from tokenizers import Tokenizer
 from benchmarks.prompts import Request
 from services.cli import triton
 from services.model_builder.build import DEFAULT, VERSION, build
+from services.model_builder.info import Precision
 from services.model_builder.sources import Report
 from shared.triton import GENERATOR, Triton
 from tests.model_code import REPOSITORY
 from tests.triton_server import running_triton
 
 PROGRAM = "tritonserver"
-PRECISIONS = ("fp32",)  # int8 as well, as soon as `build` below can be asked for it
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 
 
 class Ours:
@@ -42,7 +43,7 @@ class Ours:
             yield piece.completion_tokens
 
 
-def built_repository(precision: str, folder: Path, cache: Path, report: Report) -> Path:
+def built_repository(precision: Precision, folder: Path, cache: Path, report: Report) -> Path:
     """A model repository of the benchmark's own, with today's code and current weights.
 
     Args:
@@ -57,8 +58,14 @@ def built_repository(precision: str, folder: Path, cache: Path, report: Report) 
     repository = folder / precision
     for model in triton.MODELS:
         _copy_code(REPOSITORY / model, repository / model)
-    # the one place where a precision is asked for
-    build(repository, cache, embedder=DEFAULT, generator=DEFAULT, report=report)
+    build(
+        repository,
+        cache,
+        embedder=DEFAULT,
+        generator=DEFAULT,
+        precision=precision,
+        report=report,
+    )
     return repository
 
 

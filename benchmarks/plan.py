@@ -6,6 +6,7 @@ from itertools import islice
 
 from benchmarks.prompts import NEW_TOKENS, PROMPT_TOKENS, Request, requests
 from benchmarks.results import OURS, PEER
+from services.model_builder.info import Precision
 
 SEED = "ragstream"
 CONTEXT_TOKENS = PROMPT_TOKENS[1] + NEW_TOKENS[1]
@@ -23,7 +24,7 @@ class Plan:
         requests_per_client: of a cell with many clients.
     """
 
-    pairs: tuple[str, ...]
+    pairs: tuple[Precision, ...]
     clients: tuple[int, ...]
     rounds: int
     least_requests: int
@@ -48,7 +49,7 @@ class Cell:
     """
 
     round: int
-    pair: str
+    pair: Precision
     clients: int
     warm_up: Request
     requests: Sequence[Request]

@@ -76,7 +76,7 @@ def test_the_graph_computes_with_the_rounded_weights(
     decoder = DECODERS[name]
     convert_folder(write_folder(tmp_path / "own", decoder), tmp_path, precision=precision)
     runner = Decoder(tmp_path, threads=1)
-    found = runner.run(np.array([IDS]), [len(IDS)], runner.new_cache(1, 16))[0]
+    found = runner.run(np.array([IDS]), [len(IDS)], runner.growing_cache())[0]
     whole = decoder.reference(as_computed(decoder.tensors(), precision))
     assert distance(found, whole.logits(IDS)[-1]) < within
 
@@ -87,7 +87,7 @@ def test_a_tied_head_is_rounded_as_any(tmp_path: Path, precision: Precision) -> 
     decoder = DECODERS["qwen2, biases, tied"]
     convert_folder(write_folder(tmp_path / "own", decoder), tmp_path, precision=precision)
     runner = Decoder(tmp_path, threads=1)
-    found = runner.run(np.array([IDS]), [len(IDS)], runner.new_cache(1, 16))[0]
+    found = runner.run(np.array([IDS]), [len(IDS)], runner.growing_cache())[0]
     tensors = decoder.tensors()
     tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
     whole = replace(decoder, tied=False).reference(as_computed(tensors, precision))
