@@ -124,6 +124,7 @@ class _Decoder:
             num_heads=shape.heads,
             kv_num_heads=shape.kv_heads,
             do_rotary=1,
+            scale=1.0,  # the queries' weights hold it: ONNX Runtime's fastest products have none
             **({} if window is None else {"local_window_size": window}),
         )
 
@@ -141,20 +142,28 @@ class _Decoder:
             self._tensor(f"{name}.weight", *self._dims(each))
             for name, each in zip(names, parts, strict=True)
         ]
-        bias = None
+        bias: list[NDArray[np.float32]] = []
         if any(self.weights.has(f"{name}.bias") for name in names):
-            bias = np.concatenate(
-                [self._bias(f"{name}.bias", len(w)) for name, w in zip(names, weight, strict=True)]
-            )
+            bias = [
+                self._bias(f"{name}.bias", len(w)) for name, w in zip(names, weight, strict=True)
+            ]
+        if part == "qkv":
+            self._scale_queries(weight)
+            self._scale_queries(bias)
         return linear(
             self.graph,
             f"layers.{index}.{part}",
             x,
             np.concatenate(weight),
-            bias,
+            np.concatenate(bias) if bias else None,
             numbers=self.numbers,
             bits=self.numbers.bits,
         )
+
+    def _scale_queries(self, qkv: list[NDArray[np.float32]]) -> None:
+        """Put attention's scale, 1 / sqrt(head_dim), into the queries."""
+        if qkv:
+            qkv[0] = (qkv[0] * self.shape.head_dim**-0.5).astype(np.float32)
 
     def _dims(self, part: str) -> tuple[int | None, int | None]:
         """Outputs and inputs that a linear layer must have; None for any number."""
