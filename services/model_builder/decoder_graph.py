@@ -15,7 +15,10 @@ from services.model_builder.decoder_shape import DecoderShape, DecoderWeights
 from services.model_builder.graph import MICROSOFT, Graph
 from services.model_builder.info import Precision
 from services.model_builder.precision import NUMBERS, linear
+from services.model_builder.rotation import rotated
 from shared.errors import ModelBuildError
+
+WIDE_GROUPS = 4  # perplexity +0.6 % as with 1, but the likeliest token agrees in 94 % for 92.6 %
 
 
 def write_decoder(
@@ -38,6 +41,8 @@ def write_decoder(
         ModelBuildError: a tensor is missing, of unknown quantization or another shape, or has no
             place in the graph.
     """
+    if NUMBERS[precision].integer:
+        shape, weights = rotated(shape, weights)
     with Graph(path) as graph:
         _Decoder(graph, shape, weights, precision).write()
         graph.save()
@@ -158,6 +163,8 @@ class _Decoder:
             np.concatenate(bias) if bias else None,
             numbers=self.numbers,
             bits=self.numbers.bits,
+            # a row's product of gate and up has outliers that no rotation takes away beforehand
+            groups=WIDE_GROUPS if part == "ffn_down" else 1,
         )
 
     def _scale_queries(self, qkv: list[NDArray[np.float32]]) -> None:
