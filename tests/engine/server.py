@@ -17,6 +17,7 @@ from tests.triton_server import TritonPorts, running_triton
 
 PREFIX = "ragstream_generator_"
 VERSION = Path(GENERATOR) / "1"
+IN_USE = ("running_requests", "waiting_requests", "cache_tokens")  # 0 where nothing is asked
 IDLE_WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.05
 
@@ -53,8 +54,7 @@ async def idle(metrics_port: int) -> dict[str, float]:
     deadline = time.monotonic() + IDLE_WITHIN_S
     while True:
         found = await asyncio.to_thread(meters, metrics_port)
-        busy = found["running_requests"] or found["waiting_requests"] or found["cache_tokens"]
-        if not busy or time.monotonic() > deadline:
+        if not any(found[name] for name in IN_USE) or time.monotonic() > deadline:
             return found
         await asyncio.sleep(_LOOK_EVERY_S)
 
