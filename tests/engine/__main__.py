@@ -113,7 +113,7 @@ async def questions(_given: Any) -> Outcome:
     for name, settings in (("with", {}), ("without", {"prefix_cache_mib": 0})):
         with running_generator(**settings) as ports:
             triton = Triton(ports.grpc_address)
-            reads[name] = await asking.read(triton, ports.metrics)
+            reads[name] = await asking.read(triton, ports.metrics, asking.prompts())
             await triton.close()
     kept, plain = reads["with"], reads["without"]
     return {

@@ -62,8 +62,8 @@ def prompts() -> list[str]:
     return [prompt.render("cited", question, passages) for question in QUESTIONS]
 
 
-async def read(triton: Triton, metrics_port: int) -> Read:
-    """Ask all questions, some at a time, as a worker does."""
+async def read(triton: Triton, metrics_port: int, texts: Sequence[str]) -> Read:
+    """Ask these prompts, some at a time, as a worker does."""
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def ask(text: str) -> tuple[str, int]:
@@ -74,7 +74,7 @@ async def read(triton: Triton, metrics_port: int) -> Read:
         return "".join(piece.text for piece in pieces), pieces[-1].prompt_tokens
 
     before = await idle(metrics_port)
-    answers = await asyncio.gather(*(ask(text) for text in prompts()))
+    answers = await asyncio.gather(*(ask(text) for text in texts))
     after = await idle(metrics_port)
     return Read(
         asked=sum(tokens for _, tokens in answers),
