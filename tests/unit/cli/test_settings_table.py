@@ -21,9 +21,8 @@ def test_a_setting_of_a_model_is_known_to_its_code(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "toy_settings.py").write_text('PREFIX, BOUNDS = "TOY_", {"speed": (1, 9)}')
     config = folder.parent / "config.pbtxt"
-    config.write_text(
-        '  # How fast,\n  # in all.\n  { key: "speed" value { string_value: "2" } }\n'
-    )
+    parameter = '  { key: "speed" value { string_value: "2" } }\n'
+    config.write_text(f"  # How fast,\n  # in all.\n{parameter}")
     [setting] = read_settings("toy", tmp_path)
     assert (setting.variable, setting.default, setting.most) == ("TOY_SPEED", "2", 9)
     assert setting.description == "How fast, in all."
