@@ -30,7 +30,7 @@ async def test_who_joins_a_running_batch_says_what_it_says_alone(
 ) -> None:
     """A request would read its neighbours' cache, or lose part of its own."""
     rng = random.Random(5)  # noqa: S311 - lengths and steps, no secret
-    asked = joins.requests(rng, 5, (10, 300), (4, 16))
+    asked = joins.requests(rng, 5, (10, 200), (4, 16))
     joined = await joins.join(client, model, asked, rng)
     assert joined.good, joined.gaps
     assert joined.tokens == sum(request.new_tokens for request in asked)
@@ -41,10 +41,10 @@ async def test_cancels_leave_nothing_behind(
 ) -> None:
     """Rows of callers that are gone would fill up, or their neighbours' text would change."""
     rng = random.Random(6)  # noqa: S311 - who and when, no secret
-    wanted = cancels.wishes(rng, cancelled=20, others=4)
+    wanted = cancels.wishes(rng, cancelled=12, others=3)
     cancelled = await cancels.cancel(client, triton.metrics, model, wanted)
     assert cancelled.good, cancelled
-    assert cancelled.writing + cancelled.before == 20
+    assert cancelled.writing + cancelled.before == 12
 
 
 async def test_a_document_is_read_once_for_many_questions(
@@ -58,7 +58,7 @@ async def test_a_document_is_read_once_for_many_questions(
 
 async def test_a_flood_is_refused_and_then_answered(tmp_path: Path) -> None:
     """Questions that meet a full queue would use up their attempts and be dead-lettered."""
-    asked = await flood.ask_workers(tmp_path, 12)
+    asked = await flood.ask_workers(tmp_path, 10)
     assert asked.good, asked
 
 
