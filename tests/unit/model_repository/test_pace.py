@@ -29,6 +29,15 @@ def test_a_chunk_fits_between_two_steps(decode_s: float, token_s: float) -> None
     assert tokens == LEAST_TOKENS or tokens * token_s <= 2.0 * decode_s * 1.001
 
 
+def test_who_waits_behind_a_prompt_counts() -> None:
+    """A burst's last prompt would be read in the smallest, slowest chunks."""
+    pace = Pace(256, 1.0)
+    pace.decoded(0.05)
+    pace.prefilled(10, 0.01)
+    chunks = [pace.chunk(others_decode=True, waiting=waiting) for waiting in (0, 1, 3, 9)]
+    assert chunks == [50, 100, 200, 256]
+
+
 def test_one_slow_step_does_not_rule() -> None:
     """A single hiccup would let the next prompt stall everybody."""
     pace = Pace(256, 1.0)
