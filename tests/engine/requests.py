@@ -3,7 +3,6 @@
 import random
 from dataclasses import dataclass
 
-from shared.triton import Triton
 from tests.model_code import DATA
 
 WORDS = (DATA / "origin_of_species.txt").read_text("utf-8").split()
@@ -28,9 +27,3 @@ def prompt(rng: random.Random, tokens: int) -> str:
     """A prompt of about so many tokens, from a random place of the text on, round and round."""
     start, count = rng.randrange(len(WORDS)), max(1, round(tokens / TOKENS_A_WORD))
     return " ".join(WORDS[(start + place) % len(WORDS)] for place in range(count))
-
-
-async def ask(triton: Triton, request: Request) -> Said:
-    """The whole answer."""
-    pieces = triton.generate(request.prompt, max_tokens=request.new_tokens, ignore_eos=True)
-    return [(piece.text, piece.completion_tokens) async for piece in pieces]

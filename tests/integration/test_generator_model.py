@@ -190,7 +190,7 @@ def test_a_seed_repeats_an_answer(asker: Asker) -> None:
 
 def test_a_seed_gives_the_same_in_company(triton: TritonPorts, asker: Asker) -> None:
     """Otherwise a drawn answer could be reproduced only on an idle server."""
-    drawn = {"max_tokens": 12, "temperature": 1.0, "seed": 7, "ignore_eos": True}
+    drawn: dict[str, Any] = {"max_tokens": 12, "temperature": 1.0, "seed": 7, "ignore_eos": True}
     alone = asker.ask(PROMPTS[1], **drawn).text
     company = [Asker(triton.grpc_address) for _ in range(3)]
     for other in company:

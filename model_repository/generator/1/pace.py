@@ -1,7 +1,10 @@
 """How many prompt tokens fit between two decode steps without stalling them. Pure."""
 
 FOLLOWS = 0.3  # weight of the newest measurement: a few steps suffice, one slow one does not rule
-LEAST_TOKENS = 16  # fewer would hardly be faster than so many
+FIRST_TOKENS = 16  # of a chunk while nothing is known yet
+# Deep in a long prompt 16 tokens take twice as long as 4. Fewer would hardly be faster: each run
+# reads all weights, which takes as long as a decode step.
+LEAST_TOKENS = 4
 
 
 class Pace:
@@ -40,7 +43,7 @@ class Pace:
         if not others_decode:
             return self._chunk_tokens
         if not (self._decode_s and self._token_s):
-            return LEAST_TOKENS  # nothing is known yet
+            return FIRST_TOKENS
         fitting = int(self._stall * (1 + waiting) * self._decode_s / self._token_s)
         return max(LEAST_TOKENS, min(fitting, self._chunk_tokens))
 
