@@ -226,16 +226,19 @@ class Delivery:
                 return result
 
     async def _pause(self, error: RagstreamError, pauses: int) -> None:
-        """Wait before the next try; a full server works, so its worker is no less ready."""
-        wait_s = self._retry.wait_s(pauses, self._chance())
+        """Wait before the next try.
+
+        A full server works, so its worker is no less ready; and it has room again soon, so the
+        waits do not grow.
+        """
         if isinstance(error, Overloaded):
             self.outage = None
             log.info("waiting for room", reason=shorten(str(error)))
-            wait_s += error.retry_after_s
-        else:
-            self.outage = f"{error.code}: {error}"
-            log.warning("paused", outage=shorten(self.outage))
-        await asyncio.sleep(wait_s)
+            await asyncio.sleep(error.retry_after_s * (1 + self._chance()))
+            return
+        self.outage = f"{error.code}: {error}"
+        log.warning("paused", outage=shorten(self.outage))
+        await asyncio.sleep(self._retry.wait_s(pauses, self._chance()))
 
     async def commit(
         self, stage: Stage[M], entry: Entry, effects: Sequence[Effect], once: str | None = None
