@@ -71,7 +71,7 @@ def main(
     Examples:
       make bench-generation
       python -m benchmarks.generation --quick --json generation.json
-    """
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
     chosen = pairs or ours.PRECISIONS
     plan = quick(chosen) if short else full(chosen)
     plan = replace(plan, clients=loads or plan.clients)
