@@ -18,7 +18,7 @@ from shared.errors import RagstreamError, SetupError
 def full(pairs: tuple[Precision, ...]) -> Plan:
     """What figures in the docs come from: an hour or two on two cores."""
     return Plan(
-        pairs=pairs, clients=(1, 4, 8, 16), rounds=3, least_requests=8, requests_per_client=2
+        pairs=pairs, clients=(1, 4, 8, 16), rounds=3, least_requests=6, requests_per_client=2
     )
 
 
