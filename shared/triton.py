@@ -222,8 +222,8 @@ class Triton:
         finished, failed = False, None
         try:
             async for result, error in _unless_silent(responses):
-                # an error is a stream's last response, and Triton ends the stream by itself:
-                # cancelled in that moment, as in a flood of refusals, Triton 2.51 has crashed
+                # a stream's last response: Triton ends the stream by itself, and need not see a
+                # thousand cancels while a thousand are refused
                 if error is not None:
                     failed = translate(error)
                 elif (piece := _piece(result)) is not None:
