@@ -45,6 +45,7 @@ class GeneratorInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: for people.
+        graphs: file names, in the order in which they run.
         context_tokens: longest sequence, prompt and answer together.
         layers: number of layers with a cache.
         kv_heads: key and value heads of each.
@@ -74,4 +75,5 @@ class GeneratorInfo(msgspec.Struct, frozen=True, kw_only=True):
     special_tokens: dict[str, str]
     chat_template: str | None = None
     chat: ChatTurn | None = None
+    graphs: tuple[str, ...] = ("model.onnx",)
     precision: Precision | None = None

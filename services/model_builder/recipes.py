@@ -244,7 +244,7 @@ def convert_folder(folder: Path, target: Path, *, precision: Precision = "fp32")
 
 
 def convert_decoder(source: DecoderSource, target: Path, precision: Precision) -> None:
-    """Write a decoder as a generator's files: `model.onnx`, `tokenizer.json`, `model.json`.
+    """Write a decoder as a generator's files: graphs, weights, `tokenizer.json`, `model.json`.
 
     Raises:
         ModelBuildError: some tensor is missing or has no place, or the chat template fails.
@@ -252,6 +252,7 @@ def convert_decoder(source: DecoderSource, target: Path, precision: Precision) -
     shape = source.shape
     info = GeneratorInfo(
         name=source.name,
+        graphs=write_decoder(target, shape, source.weights, precision),
         context_tokens=shape.context_tokens,
         layers=shape.layers,
         kv_heads=shape.kv_heads,
@@ -267,5 +268,4 @@ def convert_decoder(source: DecoderSource, target: Path, precision: Precision) -
         precision=precision,
     )
     source.save_tokenizer(target / "tokenizer.json")
-    write_decoder(target / "model.onnx", shape, source.weights, precision)
     write_json(target / "model.json", info)
