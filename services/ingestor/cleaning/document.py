@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.ingestor.cleaning import columns, flow, hyphenation, lines
+from services.ingestor.cleaning import columns, flow, hyphenation, lines, margins
 from services.ingestor.cleaning.characters import one_line
 from services.ingestor.cleaning.headings import is_known
 from services.ingestor.cleaning.lines import Line
@@ -22,7 +22,7 @@ def clean(pages: Sequence[list[Line]]) -> tuple[str, list[Block]]:
     Returns:
         The title in the largest type on page 1 ("" if none stands out), and the blocks.
     """
-    kept = without_running(pages)
+    kept = without_running([margins.without_line_numbers(page) for page in pages])
     gutter = columns.common_gutter(kept)
     parts = [columns.regions(page, gutter) for page in kept]
     every = [row for page in parts for region in page for row in region]
