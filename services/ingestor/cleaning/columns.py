@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from statistics import median
 
+from services.ingestor.cleaning import tables
 from services.ingestor.cleaning.lines import Line, rows
 
 # A gutter lies in the middle half of what it parts: tables have theirs anywhere.
@@ -13,6 +15,7 @@ _OVERHANG = 10.0  # points that a long formula may reach over the gutter
 _FILL = 0.5  # share of its column that a row of running text covers at least
 _SIDE_BY_SIDE = 0.15  # share of the page's height where text stands on both sides
 _LETTERS = 15  # a row of text has more characters, a table's cell fewer
+_STRIP = 2.5  # of the font's size: white over the whole width that parts a table from the columns
 _CROSSING = 0.3  # more lines than this run across it: the page has no such gutter
 
 
@@ -36,9 +39,7 @@ def regions(lines: list[Line], common: float | None = None) -> list[list[Line]]:
     Returns:
         Rows of each region, top to bottom.
     """
-    gutter = find_gutter(lines)
-    if gutter is None and common is not None and _crossing(lines, common) < _CROSSING * len(lines):
-        gutter = common
+    gutter = _gutter(lines, common)
     if gutter is None:
         return [rows(lines)] if lines else []
     width = _extent(lines)
@@ -52,6 +53,16 @@ def regions(lines: list[Line], common: float | None = None) -> list[list[Line]]:
             broad = _extent(side) > 0.55 * width
             parts.extend(regions(side) if broad else [rows(side)] if side else [])
     return parts
+
+
+def _gutter(lines: list[Line], common: float | None) -> float | None:
+    """Find a page's gutter: the document's where it fits, else the page's own."""
+    own = find_gutter(lines)
+    if common is None:
+        return own
+    crossing = _crossing(lines, common)
+    most = _crossing(lines, own) if own is not None else _CROSSING * len(lines)
+    return common if crossing <= most and crossing < len(lines) else own
 
 
 def find_gutter(lines: list[Line]) -> float | None:
@@ -93,13 +104,35 @@ def _is_text(side: list[Line]) -> bool:
 def _bands(lines: list[Line], gutter: float) -> list[tuple[list[Line], bool]]:
     """Cut a page into bands, top to bottom, and say of each whether it runs across the columns."""
     across = [line for line in lines if _crosses(line, gutter)]
+    across += tables.across(rows(lines), gutter)
     bands: list[tuple[list[Line], bool]] = []
     for line in sorted(lines, key=lambda piece: -piece.base):
         wide = any(line.beside(other) for other in across)
         if not bands or bands[-1][1] != wide:
             bands.append(([], wide))
         bands[-1][0].append(line)
-    return bands
+    return [part for number, band in enumerate(bands) for part in _parted(band, gutter, number > 0)]
+
+
+def _parted(
+    band: tuple[list[Line], bool], gutter: float, below: bool
+) -> list[tuple[list[Line], bool]]:
+    """Part what belongs to a wide table or figure above a band of columns from these.
+
+    Args:
+        band: see `_bands`.
+        gutter: x at which the columns are parted.
+        below: it stands below a wide one.
+    """
+    lines, wide = band
+    if wide or not below:
+        return [band]
+    for at, (above, line) in enumerate(pairwise(lines), 1):
+        if above.base - line.base > _STRIP * line.size:
+            if any(_is_text(side) for side in _sides(lines[:at], gutter)):
+                break
+            return [(lines[:at], True), (lines[at:], False)]
+    return [band]
 
 
 def _sides(lines: list[Line], gutter: float) -> tuple[list[Line], list[Line]]:

@@ -3,15 +3,17 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
-from services.ingestor.cleaning import headings, hyphenation
+from services.ingestor.cleaning import headings, hyphenation, tables
 from services.ingestor.cleaning.characters import one_line
 from services.ingestor.cleaning.flow import Draft
 from services.ingestor.cleaning.lines import Line
 from services.ingestor.text import Kind
 
 _ITEM = re.compile(r"[•▪‣◦●■–—*]\s|\[\d{1,3}\]\s|\(?[a-z\d]{1,2}\)\s")  # noqa: RUF001 - a dash marks items
+_NUMBERED_ITEM = re.compile(r"\(?(?:\d{1,2}|[ivx]{1,4}|[a-z])[.)]\s")
 _CAPTION = re.compile(r"(?:figure|fig\.|table|box|scheme)\s*(?:s?\d+|[ivx]+)", re.IGNORECASE)
 _CAPTION_CERTAIN = re.compile(
     r"(?:figure|fig\.|table|box|scheme)\s*(?:s?\d+|[ivx]+)\s*[.:|]", re.IGNORECASE
@@ -83,17 +85,53 @@ class Writer:
         """Take the rows of one column, top to bottom."""
         if not rows:
             return
-        self._frame, self._first, above = Frame.around(rows), True, None
-        for row, below in zip(rows, [*rows[1:], None], strict=True):
-            level = self._level(row, above)
+        self._frame, self._first, at, begun = Frame.around(rows), True, 0, len(self.drafts)
+        listed = headings.is_contents(str(self._sections))
+        for table in [] if listed else tables.find(rows):
+            self._text(rows[at : table.start])
+            self._table(rows, table)
+            at = table.end
+        self._text(rows[at:])
+        self._mark_last(begun)
+
+    def _mark_last(self, begun: int) -> None:
+        """Mark the paragraph that a column ends with: it may go on in the next."""
+        for at in range(len(self.drafts) - 1, begun - 1, -1):
+            draft = self.drafts[at]
+            if draft.body and draft.kind in ("paragraph", "reference"):
+                self.drafts[at] = replace(draft, last=True)
+                return
+
+    def _text(self, rows: Sequence[Line]) -> None:
+        """Take rows that are no table."""
+        above: Line | None = None
+        for number, row in enumerate(rows):
+            below = rows[number + 1 : number + 3]
+            level = None if _is_bold_text(row, below) else self._level(row, above)
             if level is not None:
                 self._enter(row, level, above)
             else:
-                if self._heading or (above and self._starts(row, above, below)):
+                starts = above and self._starts(row, above, below[0] if below else None)
+                if self._heading or starts:
                     self._finish()
                 self._rows.append(row)
             above = row
         self._finish()
+
+    def _table(self, rows: Sequence[Line], table: tables.Table) -> None:
+        """Take the rows of a table."""
+        text = tables.text(rows, table)
+        if _WORD.search(text):  # else it is a plot's axis
+            self.drafts.append(
+                Draft(
+                    text=text,
+                    page=rows[table.start].page,
+                    section=str(self._sections),
+                    kind="table",
+                    first=self._first,
+                    body=False,
+                )
+            )
 
     def _level(self, row: Line, above: Line | None) -> int | None:
         """Tell whether a row is a heading, and of which level."""
@@ -143,6 +181,10 @@ class Writer:
             return True
         if bool(_CODE.match(row.text)) != bool(_CODE.match(above.text)) and _CODE.match(row.text):
             return True
+        if above.text.endswith("-") and row.text[0].islower() and row.text[:1].isalpha():
+            return False  # in the middle of a word
+        if _NUMBERED_ITEM.match(above.text) and row.left > above.left + 0.8 * row.size:
+            return False  # an item's second row hangs
         if headings.is_references(str(self._sections)):
             return not self._frame.indents(row) and self._frame.indents(above)
         if self._frame.indents(row) and not self._frame.indents(above):
@@ -214,3 +256,11 @@ def _same_type(one: Line, other: Line) -> bool:
 def _is_listing(rows: Sequence[Line]) -> bool:
     """Whether rows are a table of contents' entries: half of them end in a page's number."""
     return 2 * sum(bool(_TO_PAGE.search(row.text)) for row in rows) >= len(rows)
+
+
+def _is_bold_text(row: Line, below: Sequence[Line]) -> bool:
+    """Whether a row begins a paragraph that is bold throughout, as some journals set abstracts."""
+    rows = [row, *below]
+    close = all(a.base - b.base < 1.6 * row.size for a, b in pairwise(rows))
+    alike = all(other.bold and _same_type(row, other) for other in rows)
+    return len(rows) == 3 and close and alike and row.width > 0.7 * rows[1].width  # noqa: PLR2004 - a heading has two rows at most
