@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import median
 
 from services.ingestor.cleaning import tables
@@ -111,28 +111,26 @@ def _bands(lines: list[Line], gutter: float) -> list[tuple[list[Line], bool]]:
         if not bands or bands[-1][1] != wide:
             bands.append(([], wide))
         bands[-1][0].append(line)
-    return [part for number, band in enumerate(bands) for part in _parted(band, gutter, number > 0)]
+    parted = (_parted(lines, gutter) if not wide else [(lines, wide)] for lines, wide in bands[1:])
+    return [*bands[:1], *chain.from_iterable(parted)]
 
 
-def _parted(
-    band: tuple[list[Line], bool], gutter: float, below: bool
-) -> list[tuple[list[Line], bool]]:
+def _parted(lines: list[Line], gutter: float) -> list[tuple[list[Line], bool]]:
     """Part what belongs to a wide table or figure above a band of columns from these.
 
     Args:
-        band: see `_bands`.
+        lines: of the band, top to bottom, below one that runs across.
         gutter: x at which the columns are parted.
-        below: it stands below a wide one.
+
+    Returns:
+        As `_bands` does.
     """
-    lines, wide = band
-    if wide or not below:
-        return [band]
     for at, (above, line) in enumerate(pairwise(lines), 1):
         if above.base - line.base > _STRIP * line.size:
             if any(_is_text(side) for side in _sides(lines[:at], gutter)):
                 break
             return [(lines[:at], True), (lines[at:], False)]
-    return [band]
+    return [(lines, False)]
 
 
 def _sides(lines: list[Line], gutter: float) -> tuple[list[Line], list[Line]]:

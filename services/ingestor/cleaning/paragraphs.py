@@ -179,12 +179,12 @@ class Writer:
             return True
         if _ITEM.match(row.text) or _CAPTION_CERTAIN.match(row.text):
             return True
-        if bool(_CODE.match(row.text)) != bool(_CODE.match(above.text)) and _CODE.match(row.text):
-            return True
-        if above.text.endswith("-") and row.text[0].islower() and row.text[:1].isalpha():
-            return False  # in the middle of a word
-        if _NUMBERED_ITEM.match(above.text) and row.left > above.left + 0.8 * row.size:
-            return False  # an item's second row hangs
+        if _CODE.match(row.text):
+            return not _CODE.match(above.text)
+        return not _hangs(row, above) and self._starts_by_shape(row, above, below)
+
+    def _starts_by_shape(self, row: Line, above: Line, below: Line | None) -> bool:
+        """Whether a row's indent, or the short row above it, begins a paragraph."""
         if headings.is_references(str(self._sections)):
             return not self._frame.indents(row) and self._frame.indents(above)
         if self._frame.indents(row) and not self._frame.indents(above):
@@ -251,6 +251,13 @@ class Writer:
 def _same_type(one: Line, other: Line) -> bool:
     """Whether two rows are set in one size."""
     return abs(one.size - other.size) < 0.12 * max(one.size, other.size)
+
+
+def _hangs(row: Line, above: Line) -> bool:
+    """Whether a row goes on with a cut word, or with a numbered item whose further rows hang."""
+    if above.text.endswith("-") and row.text[0].islower():
+        return True
+    return bool(_NUMBERED_ITEM.match(above.text)) and row.left > above.left + 0.8 * row.size
 
 
 def _is_listing(rows: Sequence[Line]) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.ingestor.cleaning import headings, hyphenation
+from services.ingestor.cleaning import headings, hyphenation, marks
 from services.ingestor.cleaning.characters import many_lines, one_line, plain
 
 
@@ -40,6 +40,7 @@ def test_whitespace() -> None:
         ("minus -", "sign", "minus - sign"),
         ("a line", "below", "a line below"),
         ("INTRODUC-", "TION", "INTRODUCTION"),
+        ("a low-", "dimensional plot", "a low-dimensional plot"),
     ],
 )
 def test_hyphenation(above: str, below: str, whole: str) -> None:
@@ -81,3 +82,29 @@ def test_sections_close_those_below_them() -> None:
     assert str(sections) == "Methods > Sampling"
     sections.enter(1, "Results")
     assert str(sections) == "Results"
+
+
+@pytest.mark.parametrize(
+    ("line", "clean"),
+    [
+        ("the model^49^ of", "the model of"),
+        ("as shown.^1-3,5^ Then", "as shown. Then"),
+        ("the bibliography^6 ^. Note", "the bibliography. Note"),
+        ("10^-3^ m^2^", "10\u207b\u00b3 m\u00b2"),
+        ("sin^2^ x", "sin\u00b2 x"),
+        ("the 2^nd^ day", "the 2nd day"),
+        ("^1 ^A note", "1 A note"),
+        ("Ada Lovelace^a,*^ and", "Ada Lovelace and"),
+        ("at 25^o^ C", "at 25\u00b0 C"),
+    ],
+)
+def test_raised_characters(line: str, clean: str) -> None:
+    """Otherwise numbers of sources are glued to words, and exponents become digits."""
+    runs = [(part, bool(at % 2)) for at, part in enumerate(line.split("^")) if part]
+    assert marks.resolved(runs) == clean
+
+
+def test_the_document_decides_about_compounds() -> None:
+    """Otherwise a name in a listing takes the hyphen from a word used throughout."""
+    known = hyphenation.vocabulary(["a log-normal model, a log-normal fit", "radfit lognormal x"])
+    assert hyphenation.join("the log-", "normal model", known) == "the log-normal model"
