@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.ingestor.cleaning import columns, flow, hyphenation, lines, margins
+from services.ingestor.cleaning import columns, flow, hyphenation, lines, margins, references
 from services.ingestor.cleaning.characters import one_line
 from services.ingestor.cleaning.headings import is_known
 from services.ingestor.cleaning.lines import Line
@@ -34,7 +34,7 @@ def clean(pages: Sequence[list[Line]]) -> tuple[str, list[Block]]:
         for region in page:
             writer.region([row for row in region if row not in title])
     text = " ".join(one_line(row.text) for row in title)
-    return text, flow.joined(writer.drafts, known)
+    return text, references.marked(flow.joined(writer.drafts, known))
 
 
 def _face(rows: list[Line]) -> Face:

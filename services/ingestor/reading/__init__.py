@@ -3,17 +3,21 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from services.ingestor.reading import html, jats, markdown, pdf, text
+from services.ingestor.reading import docx, epub, html, jats, latex, markdown, pdf, tei, text
 from services.ingestor.reading.detect import Format, detect
 from services.ingestor.text import Source
 from shared.errors import DamagedDocument, EmptyDocument, UnreadableDocument
 
 _READERS: dict[Format, Callable[[str, bytes], Source]] = {
     "pdf": pdf.read,
+    "docx": docx.read,
+    "epub": epub.read,
     "html": html.read,
+    "latex": latex.read,
     "markdown": markdown.read,
     "text": text.read,
     "jats": jats.read,
+    "tei": tei.read,
 }
 
 _LONGEST_TITLE = 1_000  # characters: every citation repeats it

@@ -7,19 +7,17 @@ from typing import Literal
 from services.ingestor.reading.decoding import has_mark
 from shared.errors import DamagedDocument, UnsupportedType
 
-Format = Literal["pdf", "html", "markdown", "text", "jats"]
+Format = Literal["pdf", "docx", "epub", "html", "markdown", "latex", "text", "jats", "tei"]
 
-SUPPORTED = "PDF, HTML, Markdown, plain text and JATS XML"
+SUPPORTED = "PDF, DOCX, EPUB, HTML, Markdown, LaTeX, plain text, and JATS or TEI XML"
 _HEAD = 4096
 _PDF = re.compile(rb"%PDF-\d")
 _HTML_ROOT = re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 _HTML = re.compile(rb"<!doctype\s+html|<(?:html|head|body)[\s>]", re.IGNORECASE)
 _XML = re.compile(rb"\s*<(?:\?xml|!doctype\s+article|article[\s>])", re.IGNORECASE)
 _OFFICE = {
-    b"word/": "a Word document",
     b"xl/": "an Excel workbook",
     b"ppt/": "a PowerPoint presentation",
-    b"application/epub": "an EPUB book",
     b"application/vnd.oasis": "an OpenDocument file",
 }
 _SIGNATURES = {
@@ -45,6 +43,12 @@ _SIGNATURES = {
     b"SQLite format 3": "an SQLite database",
 }
 _MARKDOWN = frozenset((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"))
+_LATEX = re.compile(rb"^\s*\\(?:documentclass|documentstyle|begin\{document\})", re.MULTILINE)
+_TEI = re.compile(rb"<(?:\w+:)?TEI[\s>]")
+_ZIP = b"PK\x03\x04"
+_EPUB = b"application/epub+zip"
+_DOCX = b"word/document.xml"
+_LATEX_NAMES = frozenset((".tex", ".ltx", ".latex"))
 _HTML_NAMES = frozenset((".html", ".htm", ".xhtml"))
 _XML_NAMES = frozenset((".xml", ".nxml", ".jats"))
 
@@ -63,17 +67,34 @@ def detect(name: str, data: bytes) -> Format:
     head, ending = data[:_HEAD], PurePath(name).suffix.lower()
     if _PDF.search(head[:1024]):
         return "pdf"
+    packed = _packed(head, data)
+    if packed:
+        return packed
     other = _foreign(data)
     if other:
         raise UnsupportedType(f"{name}: this is {other}; ragstream reads {SUPPORTED}")
     if _is_binary(data):
         return _refuse_binary(name, ending)
     marked = head.replace(b"\0", b"")  # UTF-16's markup shows without its zero bytes
+    return _marked(marked, ending) or _by_name(name, ending)
+
+
+def _packed(head: bytes, data: bytes) -> Format | None:
+    """Tell the formats that are zip archives."""
+    if not data.startswith(_ZIP):
+        return None
+    return "epub" if _EPUB in head else "docx" if _DOCX in data else None
+
+
+def _marked(marked: bytes, ending: str) -> Format | None:
+    """Tell the formats whose text shows what it is."""
     if _XML.match(marked.lstrip(b"\xef\xbb\xbf\xfe\xff")) and not _HTML_ROOT.search(marked):
-        return "jats"
+        return "tei" if _TEI.search(marked) else "jats"
+    if ending in _LATEX_NAMES or _LATEX.search(marked):
+        return "latex"
     if _HTML.search(marked):
         return "html"
-    return _by_name(name, ending)
+    return None
 
 
 def _by_name(name: str, ending: str) -> Format:

@@ -16,6 +16,7 @@ from lxml.html import HtmlElement
 from services.ingestor.cleaning.characters import has_words, many_lines, one_line
 from services.ingestor.cleaning.headings import Sections
 from services.ingestor.reading.decoding import decode
+from services.ingestor.reading.xml import doi
 from services.ingestor.text import Block, Kind, Source
 from shared.errors import NoText
 
@@ -29,6 +30,9 @@ _PART = re.compile(
     "address|article|blockquote|body|center|dd|details|div|dl|dt|fieldset|figcaption|figure|footer|"
     "header|hr|li|main|ol|p|section|summary|ul|table|pre|h[1-6]"
 )
+# As publishers and repositories write them for search engines.
+_AUTHORS = ("citation_author", "dc.creator", "author")
+_DOIS = ("citation_doi", "dc.identifier", "prism.doi")
 _HEADING = re.compile(r"h([1-6])")
 _PERMALINK = re.compile(r"\s*[¶#§]$")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
@@ -54,7 +58,27 @@ def read(name: str, data: bytes) -> Source:
     blocks = list(_blocks(_main(page, text), title))
     if not blocks:
         raise NoText(f"{name}: the page holds no words outside its menus and scripts")
-    return Source(title=title or PurePath(name).stem or name, blocks=blocks)
+    return Source(
+        title=title or PurePath(name).stem or name,
+        blocks=blocks,
+        authors=tuple(_told(page, _AUTHORS)),
+        doi=next(filter(None, map(doi, _told(page, _DOIS))), ""),
+    )
+
+
+def body(text: str) -> list[Block]:
+    """Read all of a page but its menus: a chapter of a book is main text from end to end."""
+    return list(_blocks(_cleared(_parsed(_DECLARATION.sub("", text)), keep=_INNER_NOISE), ""))
+
+
+def _told(page: HtmlElement, names: tuple[str, ...]) -> list[str]:
+    """Give what a page's metadata says under the first of some names that it has."""
+    for name in names:
+        found = _find(page, f"//meta[translate(@name, 'DC', 'dc')='{name}']")
+        told = [one_line(item.get("content") or "") for item in found]
+        if any(told):
+            return list(filter(None, told))
+    return []
 
 
 def _title(page: HtmlElement) -> str:

@@ -8,13 +8,14 @@ from lxml.etree import _Element
 
 from services.ingestor.cleaning.characters import has_words, one_line
 from services.ingestor.cleaning.headings import Sections
+from services.ingestor.reading import xml
 from services.ingestor.text import Block, Kind, Source
-from shared.errors import DamagedDocument, NoText, UnsupportedType
+from shared.errors import NoText, UnsupportedType
 
 # Inline marks that stand beside the text, not in it.
 _SKIPPED = frozenset(
     (
-        *("ref-list", "fn-group", "object-id", "label", "graphic", "media", "tex-math"),
+        *("fn-group", "object-id", "label", "graphic", "media", "tex-math"),
         *("permissions", "supplementary-material", "processing-meta"),
     )
 )
@@ -36,7 +37,7 @@ _BLOCKS_WITHIN = frozenset(
 
 
 def read(name: str, data: bytes) -> Source:
-    """Read an article; its list of references is left out.
+    """Read an article.
 
     Args:
         name: the file's name; the title where the article tells none.
@@ -56,34 +57,24 @@ def read(name: str, data: bytes) -> Source:
         raise NoText(f"{name}: the article holds neither abstract nor body, only metadata")
     title = article.find("front//article-title")
     told = "" if title is None else one_line(_inline(title))
-    return Source(title=told or PurePath(name).stem or name, blocks=blocks)
+    number = article.findtext("front//article-id[@pub-id-type='doi']") or ""
+    return Source(
+        title=told or PurePath(name).stem or name,
+        blocks=blocks,
+        authors=tuple(_authors(article)),
+        doi=xml.doi(number),
+    )
 
 
 def _article(name: str, data: bytes) -> _Element:
-    """Parse without network, entities from outside or DTDs, and find the article."""
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        huge_tree=False,
-        load_dtd=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as exc:
-        raise DamagedDocument(
-            f"{name}: the XML is broken or cut short ({exc}); download or export it again"
-        ) from exc
-    for element in root.iter():
-        if isinstance(element.tag, str):
-            element.tag = etree.QName(element).localname  # wrappers put JATS into a namespace
+    """Parse, and find the article."""
+    root = xml.parsed(name, data)
     article = root if root.tag == "article" else next(root.iter("article"), None)
     if article is None or not (
         article.find("front") is not None or article.find("body") is not None
     ):
         raise UnsupportedType(
-            f"{name}: this is XML with the root <{root.tag}>; of XML ragstream reads JATS articles"
+            f"{name}: this is XML with the root <{root.tag}>; of XML ragstream reads JATS and TEI"
         )
     return article
 
@@ -109,7 +100,9 @@ def _parts(element: _Element, sections: Sections, level: int) -> Iterator[Block]
         tag = child.tag
         if not isinstance(tag, str) or tag in _SKIPPED or tag in ("title", "sec-meta"):
             continue
-        if tag in ("sec", "app", "ack", "notes", "glossary"):
+        if tag == "ref-list":
+            yield from _references(child, sections, level)
+        elif tag in ("sec", "app", "ack", "notes", "glossary"):
             yield from _section(child, sections, level)
         elif tag in ("table-wrap", "fig"):
             yield from _float(child, sections)
@@ -119,6 +112,25 @@ def _parts(element: _Element, sections: Sections, level: int) -> Iterator[Block]
             yield from _paragraph(child, sections, level)
         else:
             yield from _parts(child, sections, level)
+
+
+def _references(element: _Element, sections: Sections, level: int) -> Iterator[Block]:
+    """Give the entries of a list of literature."""
+    inner = Sections([*sections.path])
+    inner.enter(level, "References")
+    for entry in element.iter("ref"):
+        text = one_line(_spaced(entry))
+        if has_words(text):
+            yield Block(text=text, section=str(inner), kind="reference")
+
+
+def _authors(article: _Element) -> Iterator[str]:
+    """Give the authors' names, forenames first."""
+    for person in article.iterfind("front//contrib[@contrib-type='author']"):
+        parts = (person.findtext(f".//{part}") for part in ("given-names", "surname"))
+        name = one_line(" ".join(filter(None, parts)) or person.findtext(".//collab") or "")
+        if name:
+            yield name
 
 
 def _section(element: _Element, sections: Sections, level: int) -> Iterator[Block]:
