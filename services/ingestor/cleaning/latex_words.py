@@ -57,7 +57,7 @@ _DROPPED = frozenset(
     )
 )
 _COMMAND = re.compile(
-    r"\\([A-Za-z]+)\*?(?:\s*\[[^\]]{0,200}\])*(?:\s*(\{[^{}]{0,2000}\})|(?!\s*\{))"
+    r"\\([A-Za-z]++)\*?+(?:\s*\[[^\]]{0,200}\])*(?:\s*(\{[^{}]{0,2000}\})|(?!\s*\{))"
 )
 _LEFT_OVER = re.compile(r"\\[A-Za-z]+\*?")
 _CITE = re.compile(r"[Cc]ite[a-zA-Z]*|footcite|parencite|textcite")

@@ -51,6 +51,7 @@ _DOCX = b"word/document.xml"
 _LATEX_NAMES = frozenset((".tex", ".ltx", ".latex"))
 _HTML_NAMES = frozenset((".html", ".htm", ".xhtml"))
 _XML_NAMES = frozenset((".xml", ".nxml", ".jats"))
+_TEI_NAMES = frozenset((".tei",))
 
 
 def detect(name: str, data: bytes) -> Format:
@@ -103,6 +104,8 @@ def _by_name(name: str, ending: str) -> Format:
         raise DamagedDocument(f"{name}: named as a PDF, but it is text without a PDF's beginning")
     if ending in _HTML_NAMES:
         return "html"
+    if ending in _TEI_NAMES:
+        return "tei"
     if ending in _XML_NAMES:
         return "jats"
     return "markdown" if ending in _MARKDOWN else "text"

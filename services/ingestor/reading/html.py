@@ -13,6 +13,7 @@ import trafilatura
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
 
+from services.ingestor.cleaning import marks
 from services.ingestor.cleaning.characters import has_words, many_lines, one_line
 from services.ingestor.cleaning.headings import Sections
 from services.ingestor.reading.decoding import decode
@@ -120,6 +121,7 @@ def _cleared(element: HtmlElement, keep: frozenset[str] = frozenset()) -> HtmlEl
 def _blocks(main: HtmlElement, title: str) -> Iterator[Block]:
     """Go through an element's parts, in their order."""
     sections = Sections()
+    _resolve_raised(main)
     for kind, tag, raw in _parts(main):
         text = many_lines(raw) if kind in ("code", "table") else one_line(raw)
         heading = _HEADING.fullmatch(tag)
@@ -129,6 +131,18 @@ def _blocks(main: HtmlElement, title: str) -> Iterator[Block]:
                 sections.enter(int(heading[1]), text)
         elif has_words(text):
             yield Block(text=text, section=str(sections), kind=kind)
+
+
+def _resolve_raised(main: HtmlElement) -> None:
+    """Take the raised numbers of notes and sources out of the text, and write exponents plainly."""
+    for raised in _find(main, ".//sup"):
+        parent, before = raised.getparent(), raised.getprevious()
+        text = "" if parent is None else (parent.text if before is None else before.tail) or ""
+        words = one_line(_text(raised, ""))
+        tail = raised.tail or ""
+        resolved = marks.resolved([(text[-20:], False), (words, True)])[len(text[-20:]) :]
+        raised.clear()
+        raised.text, raised.tail = resolved, tail
 
 
 def _parts(element: HtmlElement) -> Iterator[tuple[Kind, str, str]]:

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from lxml import etree
 from lxml.etree import _Element
 
+from services.ingestor.cleaning import marks
 from services.ingestor.cleaning.characters import has_words, one_line
 from services.ingestor.cleaning.headings import Sections
 from services.ingestor.reading import xml
@@ -107,7 +108,7 @@ def _parts(element: _Element, sections: Sections, level: int) -> Iterator[Block]
         elif tag in ("table-wrap", "fig"):
             yield from _float(child, sections)
         elif tag in ("code", "preformat"):
-            yield from _block("".join(_texts(child)), sections, "code")
+            yield from _block(_inline(child), sections, "code")
         elif tag in _PARAGRAPHS:
             yield from _paragraph(child, sections, level)
         else:
@@ -174,19 +175,29 @@ def _block(text: str, sections: Sections, kind: Kind = "paragraph") -> Iterator[
 
 def _inline(element: _Element) -> str:
     """Give a paragraph's own text, without what stands within it as a block."""
-    return "".join(_texts(element))
+    return marks.resolved(_runs(element))
 
 
-def _texts(element: _Element) -> Iterator[str]:
-    """Go through an element's text and its inline children's."""
-    yield element.text or ""
+def _runs(element: _Element, *, raised: bool = False) -> Iterator[tuple[str, bool]]:
+    """Go through an element's text and its inline children's; say what of it is raised."""
+    yield element.text or "", raised
     for child in element:
         skipped = child.tag in _SKIPPED or child.tag in (_BLOCKS_WITHIN - {"disp-formula"})
         if isinstance(child.tag, str) and not skipped:
-            yield from _texts(child)
+            yield from _runs(child, raised=raised or _is_raised(child))
         elif skipped:
-            yield " "
-        yield child.tail or ""
+            yield " ", False
+        yield child.tail or "", raised
+
+
+def _is_raised(element: _Element) -> bool:
+    """Whether an element is set raised; for numbers of sources that is left to the page."""
+    if element.tag != "xref":
+        return element.tag == "sup"
+    before = element.getprevious()
+    parent = element.getparent()
+    text = (parent.text if parent is not None else "") if before is None else before.tail
+    return (text or " ")[-1].isalnum() and element.get("ref-type") != "fig"
 
 
 def _spaced(element: _Element) -> str:

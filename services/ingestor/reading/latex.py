@@ -50,6 +50,31 @@ _COLUMNS = re.compile(
 _LONGEST_ARGUMENT = 20_000
 
 
+class _Braced:
+    """A source whose braces are matched once: looked for from every command, they take for ever.
+
+    Args:
+        text: without comments.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._ends: dict[int, int] = {}
+        opened: list[int] = []
+        for found in re.finditer(r"(?<!\\)[{}]", text):
+            if found[0] == "{":
+                opened.append(found.start())
+            elif opened:
+                self._ends[opened.pop()] = found.start()
+
+    def argument(self, at: int) -> tuple[str, int]:
+        """Give what stands in the braces that begin at `at`, and the place behind them."""
+        end = self._ends.get(at)
+        if end is None or end - at > _LONGEST_ARGUMENT:
+            return "", at + (self.text[at : at + 1] == "{")
+        return self.text[at + 1 : end], end + 1
+
+
 @dataclass(slots=True)
 class _Writer:
     """Gathers blocks while the source is gone through."""
@@ -93,37 +118,38 @@ def read(name: str, data: bytes) -> Source:
         NoText: there are no words in it.
     """
     text = _COMMENT.sub("", decode(data))
-    head, _, body = text.rpartition(r"\begin{document}")
+    body = text.rpartition(r"\begin{document}")[2]
     body = body.split(r"\end{document}")[0]
     writer = _Writer()
-    _walk(body, writer)
+    _walk(_Braced(body), writer)
     if not writer.blocks:
         raise NoText(f"{name}: the LaTeX source holds no words")
-    title = one_line(words(_told(text, "title")))
+    source = _Braced(text)
+    title = one_line(words(next(_told(source, "title"), "")))
     authors = (
         one_line(words(author.split("\\\\")[0]))
-        for found in re.finditer(r"\\author\s*(?:\[[^\]]{0,300}\]\s*)?(?=\{)", text)
-        for author in re.split(r"\\and\b", _argument(text, found.end())[0])
+        for row in _told(source, "author")
+        for author in re.split(r"\\and\b", row)
     )
     return Source(
         title=title or PurePath(name).stem or name,
         blocks=writer.blocks,
         authors=tuple(filter(has_words, authors)),
-        doi=doi(_told(head, "doi")),
+        doi=next(filter(None, map(doi, _told(source, "doi"))), ""),
     )
 
 
-def _walk(body: str, writer: _Writer) -> None:
+def _walk(body: _Braced, writer: _Writer) -> None:
     """Go through the source from mark to mark."""
     at = 0
-    while found := _MARK.search(body, at):
-        writer.held.append(body[at : found.start()])
+    while found := _MARK.search(body.text, at):
+        writer.held.append(body.text[at : found.start()])
         at = _step(body, found, writer)
-    writer.held.append(body[at:])
+    writer.held.append(body.text[at:])
     writer.finish()
 
 
-def _step(body: str, found: re.Match[str], writer: _Writer) -> int:
+def _step(body: _Braced, found: re.Match[str], writer: _Writer) -> int:
     """Do what a mark says; give the place to go on from."""
     at = found.end()
     if found["edge"]:
@@ -134,7 +160,7 @@ def _step(body: str, found: re.Match[str], writer: _Writer) -> int:
     if found["skip"]:
         return _skip(body, at)
     if found["note"]:
-        argument, at = _argument(body, at)
+        argument, at = body.argument(at)
         if found["note"] == "caption":
             writer.add(argument, "caption")
         else:
@@ -142,25 +168,25 @@ def _step(body: str, found: re.Match[str], writer: _Writer) -> int:
         return at
     writer.finish()
     if found["head"]:
-        argument, at = _argument(body, at)
+        argument, at = body.argument(at)
         writer.sections.enter(_LEVELS[found["head"]] + 1, one_line(words(argument)))
     elif found["label"]:
         writer.held.append(f"{found['label']}: " if found["item"] == "item" else "")
     return at
 
 
-def _skip(body: str, at: int) -> int:
+def _skip(body: _Braced, at: int) -> int:
     """Give the place behind a command's arguments, which no reader of the page sees here."""
-    room = re.compile(r"\s*(?:\\\w+\s*)?(?:\[[^\]]{0,300}\]\s*)*(?=\{)")
+    room = re.compile(r"\s{0,9}(?:\\\w{1,40}\s{0,9})?(?:\[[^\]]{0,300}\]\s{0,9}){0,3}(?=\{)")
     for _ in range(2):
-        found = room.match(body, at)
+        found = room.match(body.text, at)
         if not found:
             break
-        at = _argument(body, found.end())[1]
+        at = body.argument(found.end())[1]
     return at
 
 
-def _edge(body: str, found: re.Match[str], writer: _Writer) -> int:
+def _edge(body: _Braced, found: re.Match[str], writer: _Writer) -> int:
     """Enter or leave an environment."""
     env, at = found["env"], found.end()
     plain = env.rstrip("*")
@@ -178,14 +204,14 @@ def _edge(body: str, found: re.Match[str], writer: _Writer) -> int:
     writer.inside = [*writer.inside[-50:], plain]
     if plain in ("abstract", "thebibliography"):
         writer.sections.enter(1, "Abstract" if plain == "abstract" else "References")
-        at = _argument(body, at)[1] if plain == "thebibliography" else at
+        at = body.argument(at)[1] if plain == "thebibliography" else at
     return at
 
 
-def _take_whole(body: str, env: str, at: int, writer: _Writer) -> int:
+def _take_whole(body: _Braced, env: str, at: int, writer: _Writer) -> int:
     """Take an environment whose text has rules of its own."""
-    end = body.find(f"\\end{{{env}}}", at)
-    inner = body[at:] if end < 0 else body[at:end]
+    end = body.text.find(f"\\end{{{env}}}", at)
+    inner = body.text[at:] if end < 0 else body.text[at:end]
     plain = env.rstrip("*")
     if plain not in _HIDDEN:
         writer.finish()
@@ -193,7 +219,7 @@ def _take_whole(body: str, env: str, at: int, writer: _Writer) -> int:
         writer.lines(_rows(inner), "table")
     elif plain in _VERBATIM:
         writer.lines(iter(inner.splitlines()), "code")
-    return len(body) if end < 0 else end + len(env) + len("\\end{}")
+    return len(body.text) if end < 0 else end + len(env) + len("\\end{}")
 
 
 def _rows(inner: str) -> Iterator[str]:
@@ -205,19 +231,8 @@ def _rows(inner: str) -> Iterator[str]:
             yield " | ".join(cells)
 
 
-def _argument(text: str, at: int) -> tuple[str, int]:
-    """Give what stands in the braces that begin at `at`, and the place behind them."""
-    if text[at : at + 1] != "{":
-        return "", at
-    depth = 0
-    for place in re.finditer(r"(?<!\\)[{}]", text[at : at + _LONGEST_ARGUMENT]):
-        depth += 1 if place[0] == "{" else -1
-        if depth == 0:
-            return text[at + 1 : at + place.start()], at + place.end()
-    return "", at + 1  # never closed
-
-
-def _told(text: str, command: str) -> str:
-    """Give the argument of a command of the front matter, "" for none."""
-    found = re.search(rf"\\{command}\s*(?:\[[^\]]{{0,300}}\]\s*)?(?=\{{)", text)
-    return _argument(text, found.end())[0] if found else ""
+def _told(source: _Braced, command: str) -> Iterator[str]:
+    """Give the arguments of a command of the front matter."""
+    pattern = rf"\\{command}\s{{0,9}}(?:\[[^\]]{{0,300}}\]\s{{0,9}})?(?=\{{)"
+    for found in re.finditer(pattern, source.text):
+        yield source.argument(found.end())[0]

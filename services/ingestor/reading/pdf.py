@@ -14,7 +14,7 @@ from unicodedata import category
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
-from services.ingestor.cleaning import document
+from services.ingestor.cleaning import document, front
 from services.ingestor.cleaning.characters import one_line
 from services.ingestor.cleaning.lines import Line
 from services.ingestor.reading.glyphs import pieces
@@ -54,12 +54,18 @@ def read(name: str, data: bytes) -> Source:
     with _one_at_a_time, _opened(name, data) as pdf:
         pages = [_page(name, pdf, index) for index in range(len(pdf))]
         told = _told_title(pdf)
+        metadata = pdf.get_metadata_dict()
     _check_text(name, pages)
     title, blocks = document.clean(pages)
     if not blocks:
         raise NoText(f"{name}: the {_count(pages)} hold nothing but page numbers and running heads")
+    first = [metadata.get("Subject", ""), *(line.text for line in pages[0])]
     return Source(
-        title=told or title or PurePath(name).stem or name, blocks=blocks, pages=len(pages)
+        title=told or title or PurePath(name).stem or name,
+        blocks=blocks,
+        pages=len(pages),
+        authors=front.authors(one_line(metadata.get("Author", "")), blocks),
+        doi=front.doi(first),
     )
 
 
