@@ -80,13 +80,16 @@ def assemble(
 def _packed(pieces: Sequence[Counted], limit: int, overlap: int) -> Iterator[Chunk]:
     """Fill one chunk after the other with the pieces of a section."""
     held: list[Counted] = []
+    total = 0
     header: Counted | None = None
     for piece in pieces:
-        if held and _total(held) + piece[1] > limit:
+        if held and total + piece[1] > limit:
             yield _chunk(held)
             held = _again(held, piece, header, limit, overlap)
+            total = _total(held)
         header = _header(piece, header)
         held.append(piece)
+        total += piece[1]
     if held:
         yield _chunk(held)
 

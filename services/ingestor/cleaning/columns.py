@@ -6,6 +6,7 @@ from itertools import chain, pairwise
 from statistics import median
 
 from services.ingestor.cleaning import tables
+from services.ingestor.cleaning.characters import is_leftwards
 from services.ingestor.cleaning.lines import Line, rows
 
 # A gutter lies in the middle half of what it parts: tables have theirs anywhere.
@@ -43,12 +44,14 @@ def regions(lines: list[Line], common: float | None = None) -> list[list[Line]]:
     if gutter is None:
         return [rows(lines)] if lines else []
     width = _extent(lines)
+    leftwards = is_leftwards(" ".join(line.text for line in lines))
     parts: list[list[Line]] = []
     for band, wide in _bands(lines, gutter):
         if wide:
             parts.append(rows(band))
             continue
-        for side in _sides(band, gutter):
+        sides = _sides(band, gutter)
+        for side in reversed(sides) if leftwards else sides:
             # Only two of three columns are as wide as this, and may be parted once more.
             broad = _extent(side) > 0.55 * width
             parts.extend(regions(side) if broad else [rows(side)] if side else [])

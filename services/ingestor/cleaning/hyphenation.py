@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 
+from services.ingestor.cleaning.characters import is_unspaced
+
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _LETTERS_ONLY = re.compile(r"[^\W\d_]+")
 _LONGEST_WORD = 100  # characters; a longer one is no word, and looking it through takes its time
@@ -65,6 +67,8 @@ def join(above: str, below: str, known: frozenset[str]) -> str:
         return below
     if above.endswith(("\u2013", "/")) and not above[-2:-1].isspace():
         return above + below  # a range or a path: "1990-" + "1995" with an en dash
+    if is_unspaced(above, below):
+        return above + below
     first = _cut_word(above)
     rest = _REST.match(below)
     if first and rest:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from services.ingestor.cleaning import marks
+from services.ingestor.cleaning.characters import is_leftwards
 
 _CLOSING = (".", ",", ";", ":", ")")
 _NO_ROOM = 0.15  # of the font's size: narrower than any space between words
@@ -70,8 +71,9 @@ def row(lines: Iterable[Line]) -> Line:
     """
     pieces = sorted(lines, key=lambda line: line.left)
     main = max(pieces, key=lambda line: len(line.text))
+    leftwards = is_leftwards(main.text)
     return Line(
-        text=_side_by_side(pieces, main),
+        text=_side_by_side(pieces[::-1] if leftwards else pieces, main),
         page=main.page,
         left=pieces[0].left,
         right=max(piece.right for piece in pieces),
@@ -86,7 +88,8 @@ def _side_by_side(pieces: Sequence[Line], main: Line) -> str:
     """Join pieces' texts, with a space where there is room for one."""
     runs = [(pieces[0].text, False)]
     for before, after in pairwise(pieces):
-        close = abs(after.left - before.right) < _NO_ROOM * main.size
+        gap = min(abs(after.left - before.right), abs(before.left - after.right))
+        close = gap < _NO_ROOM * main.size
         raised = close and after.raised(main)
         tight = raised or (close and after.text.startswith(_CLOSING))
         runs += [(after.text, raised)] if tight else [(" ", False), (after.text, False)]

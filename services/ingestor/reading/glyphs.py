@@ -15,6 +15,7 @@ import pypdfium2 as pdfium
 from pypdfium2 import raw
 
 from services.ingestor.cleaning import marks
+from services.ingestor.cleaning.characters import is_leftwards
 from services.ingestor.cleaning.lines import Line
 
 _BOLD = re.compile(r"bold|black|heavy|semib|demi|-medi\b|cmbx|cmssbx|sfbx|ecbx", re.IGNORECASE)
@@ -30,6 +31,7 @@ _QUARTER = math.pi / 2
 # TeX's T1 and OT1 fonts keep these below 32; without a Unicode map the bare code comes out.
 _TEX = {11: "ff", 12: "fi", 13: "fl", 14: "ffi", 15: "ffl"}
 _TEX |= {27: "ff", 28: "fi", 29: "fl", 30: "ffi", 31: "ffl"}
+_FIRST_LEFTWARDS = "\u0590"  # most letters are before it, and need no closer look
 _BLANK = frozenset(" \t\u00a0\u3000")
 
 
@@ -144,7 +146,8 @@ def _walk(glyphs: _Glyphs, count: int) -> Iterator[_Piece]:
         else:
             left, right, base = glyphs.place(index)
             if piece.glyphs and not (
-                _next_to(piece, left, base, size) and not _numbers_lines(piece, glyphs, index, size)
+                _next_to(piece, letter, (left, right, base), size)
+                and not _numbers_lines(piece, glyphs, index, size)
             ):
                 yield piece
                 piece = _Piece()
@@ -153,13 +156,18 @@ def _walk(glyphs: _Glyphs, count: int) -> Iterator[_Piece]:
             piece.glyphs.append(index)
             piece.text.append(letter)
             piece.bases.append(base)
-            piece.right = max(piece.right, right)
+            piece.left, piece.right = min(piece.left, left), max(piece.right, right)
     yield piece
 
 
-def _next_to(piece: _Piece, left: float, base: float, size: float) -> bool:
-    """Whether a glyph goes on with a piece."""
+def _next_to(piece: _Piece, letter: str, place: tuple[float, float, float], size: float) -> bool:
+    """Whether a glyph goes on with a piece that has some: to its right, or to its left where that is its way."""
+    if not piece.glyphs:
+        return True
+    left, right, base = place
     gap = left - piece.right
+    if letter >= _FIRST_LEFTWARDS and is_leftwards(letter):
+        gap = min(gap, piece.left - right, key=abs)
     return -size < gap < _GAP * size and abs(base - piece.bases[0]) < _SHIFT * size
 
 
