@@ -161,7 +161,7 @@ def _walk(glyphs: _Glyphs, count: int) -> Iterator[_Piece]:
 
 
 def _next_to(piece: _Piece, letter: str, place: tuple[float, float, float], size: float) -> bool:
-    """Whether a glyph goes on with a piece that has some: to its right, or to its left where that is its way."""
+    """Whether a glyph goes on with a piece: to its right, or to its left if it is written so."""
     if not piece.glyphs:
         return True
     left, right, base = place
