@@ -6,8 +6,9 @@ from services.ingestor.cleaning import columns, flow, hyphenation, lines, margin
 from services.ingestor.cleaning.characters import one_line
 from services.ingestor.cleaning.headings import is_known
 from services.ingestor.cleaning.lines import Line
-from services.ingestor.cleaning.paragraphs import Face, Writer
+from services.ingestor.cleaning.paragraphs import Writer
 from services.ingestor.cleaning.running import without_running
+from services.ingestor.cleaning.shape import Face
 from services.ingestor.text import Block
 
 _TITLE_SCALE = 1.2

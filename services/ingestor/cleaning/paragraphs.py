@@ -1,63 +1,28 @@
 """Rows to paragraphs: where one begins, what kind it is, and which heading it stands under."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
-from services.ingestor.cleaning import headings, hyphenation, tables
+from services.ingestor.cleaning import headings, hyphenation, shape, tables
 from services.ingestor.cleaning.characters import one_line
 from services.ingestor.cleaning.flow import Draft
 from services.ingestor.cleaning.lines import Line
+from services.ingestor.cleaning.shape import Face, Frame
 from services.ingestor.text import Kind
 
 _ITEM = re.compile(r"[•▪‣◦●■–—*]\s|\[\d{1,3}\]\s|\(?[a-z\d]{1,2}\)\s")  # noqa: RUF001 - a dash marks items
-_NUMBERED_ITEM = re.compile(r"\(?(?:\d{1,2}|[ivx]{1,4}|[a-z])[.)]\s")
 _CAPTION = re.compile(r"(?:figure|fig\.|table|box|scheme)\s*(?:s?\d+|[ivx]+)", re.IGNORECASE)
 _CAPTION_CERTAIN = re.compile(
     r"(?:figure|fig\.|table|box|scheme)\s*(?:s?\d+|[ivx]+)\s*[.:|]", re.IGNORECASE
 )
 _CODE = re.compile(r"(?:>|\+|\$|>>>) ")
 _LEADER = re.compile(r"(?:\. ?){4,}")
-_TO_PAGE = re.compile(r"\s\d+$")
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d[a-z]?\b")
 _WORD = re.compile(r"[^\W\d_]{2}(?:.*[^\W\d_]){2}|[^\W\d_]{3}")
 _NOTE = re.compile(r"\d{1,2}\s?[^\W\d_]|[*†‡]")
 _LARGER = 1.08  # of the body's size: 11 on 10 points is seen, rounding is not
 _PROSE = 40  # characters: names and places come in shorter rows
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Face:
-    """How a document's running text is set, in points.
-
-    Attributes:
-        size: of its font.
-        leading: from baseline to baseline.
-    """
-
-    size: float
-    leading: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """The edges of a column, in points: where most rows begin, and how far the longest goes."""
-
-    left: float
-    right: float
-
-    @classmethod
-    def around(cls, rows: Sequence[Line]) -> "Frame":
-        """Find the frame of at least one row."""
-        lefts = Counter(round(row.left) for row in rows)
-        often = [x for x, count in lefts.items() if count >= max(2, len(rows) // 8)]
-        return cls(left=min(often or lefts), right=max(row.right for row in rows))
-
-    def indents(self, row: Line) -> bool:
-        """Whether a row begins to the right of the edge."""
-        return row.left > self.left + 0.8 * row.size
 
 
 @dataclass(slots=True)
@@ -107,7 +72,7 @@ class Writer:
         above: Line | None = None
         for number, row in enumerate(rows):
             below = rows[number + 1 : number + 3]
-            level = None if _is_bold_text(row, below) else self._level(row, above)
+            level = None if shape.is_bold_text(row, below) else self._level(row, above)
             if level is not None:
                 self._enter(row, level, above)
             else:
@@ -155,7 +120,13 @@ class Writer:
         near = 0 < last.base - row.base < 1.8 * row.size
         numbered = headings.is_numbered(row.text)
         styled = row.bold or row.size > _LARGER * self.face.size
-        return near and styled and not numbered and last.bold == row.bold and _same_type(last, row)
+        return (
+            near
+            and styled
+            and not numbered
+            and last.bold == row.bold
+            and shape.same_type(last, row)
+        )
 
     def _is_front(self, text: str, scale: float, row: Line) -> bool:
         """Whether a row still belongs to the names and places below a paper's title."""
@@ -175,13 +146,13 @@ class Writer:
         """Whether a row begins a new paragraph below `above`."""
         step = above.base - row.base
         taller = max(1.0, row.size / self.face.size)
-        if not 0 < step <= 1.35 * self.face.leading * taller or not _same_type(row, above):
+        if not 0 < step <= 1.35 * self.face.leading * taller or not shape.same_type(row, above):
             return True
         if _ITEM.match(row.text) or _CAPTION_CERTAIN.match(row.text):
             return True
         if _CODE.match(row.text):
             return not _CODE.match(above.text)
-        return not _hangs(row, above) and self._starts_by_shape(row, above, below)
+        return not shape.hangs(row, above) and self._starts_by_shape(row, above, below)
 
     def _starts_by_shape(self, row: Line, above: Line, below: Line | None) -> bool:
         """Whether a row's indent, or the short row above it, begins a paragraph."""
@@ -199,7 +170,7 @@ class Writer:
         if not rows or not self._says_something(text, rows[0]):
             return
         if headings.is_contents(str(self._sections)):
-            if _is_listing(rows):
+            if shape.is_listing(rows):
                 return
             self._sections = headings.Sections()
         kind, section = self._kind(text, rows), str(self._sections)
@@ -246,28 +217,3 @@ class Writer:
     def _join(self, rows: Iterable[Line]) -> str:
         """Put rows after each other."""
         return hyphenation.joined((row.text for row in rows), self.known)
-
-
-def _same_type(one: Line, other: Line) -> bool:
-    """Whether two rows are set in one size."""
-    return abs(one.size - other.size) < 0.12 * max(one.size, other.size)
-
-
-def _hangs(row: Line, above: Line) -> bool:
-    """Whether a row goes on with a cut word, or with a numbered item whose further rows hang."""
-    if above.text.endswith("-") and row.text[0].islower():
-        return True
-    return bool(_NUMBERED_ITEM.match(above.text)) and row.left > above.left + 0.8 * row.size
-
-
-def _is_listing(rows: Sequence[Line]) -> bool:
-    """Whether rows are a table of contents' entries: half of them end in a page's number."""
-    return 2 * sum(bool(_TO_PAGE.search(row.text)) for row in rows) >= len(rows)
-
-
-def _is_bold_text(row: Line, below: Sequence[Line]) -> bool:
-    """Whether a row begins a paragraph that is bold throughout, as some journals set abstracts."""
-    rows = [row, *below]
-    close = all(a.base - b.base < 1.6 * row.size for a, b in pairwise(rows))
-    alike = all(other.bold and _same_type(row, other) for other in rows)
-    return len(rows) == 3 and close and alike and row.width > 0.7 * rows[1].width  # noqa: PLR2004 - a heading has two rows at most
