@@ -37,6 +37,8 @@ _DOIS = ("citation_doi", "dc.identifier", "prism.doi")
 _HEADING = re.compile(r"h([1-6])")
 _PERMALINK = re.compile(r"\s*[¶#§]$")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+_OPENS = re.compile(r"<html[\s>]", re.IGNORECASE)
+_CLOSES = re.compile(r"</(?:html|body)\s*>", re.IGNORECASE)
 _SHORT = 1000  # characters; trafilatura guesses by the lengths of texts, and needs some
 _ENOUGH = 0.2  # less of the page's words than this is no main part but a find gone wrong
 
@@ -64,7 +66,13 @@ def read(name: str, data: bytes) -> Source:
         blocks=blocks,
         authors=tuple(_told(page, _AUTHORS)),
         doi=next(filter(None, map(doi, _told(page, _DOIS))), ""),
+        missing="the page may be cut short: it has no end" if _is_cut_short(text) else "",
     )
+
+
+def _is_cut_short(text: str) -> bool:
+    """Whether a page that opens its root, as whole pages do, never closes it."""
+    return bool(_OPENS.search(text)) and not _CLOSES.search(text)
 
 
 def body(text: str) -> list[Block]:

@@ -119,6 +119,7 @@ def read(name: str, data: bytes) -> Source:
     """
     text = _COMMENT.sub("", decode(data))
     body = text.rpartition(r"\begin{document}")[2]
+    cut_short = r"\begin{document}" in text and r"\end{document}" not in body
     body = body.split(r"\end{document}")[0]
     writer = _Writer()
     _walk(_Braced(body), writer)
@@ -136,6 +137,7 @@ def read(name: str, data: bytes) -> Source:
         blocks=writer.blocks,
         authors=tuple(filter(has_words, authors)),
         doi=next(filter(None, map(doi, _told(source, "doi"))), ""),
+        missing="the source may be cut short: its document has no end" if cut_short else "",
     )
 
 

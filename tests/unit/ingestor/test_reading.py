@@ -182,6 +182,11 @@ def test_content_wins_over_the_name(name: str, data: bytes, expected: str) -> No
         ("a.bin", b"\x01\x00\x02", UnsupportedType, "unknown kind"),
         ("a.svg", b"<?xml version='1.0'?><svg/>", UnsupportedType, "root <svg>"),
         ("a.pdf", b"\x00\x01\x02", DamagedDocument, "beginning"),
+        ("a", b"x\n1 0 obj\n<<>>\nendobj\n" * 9, DamagedDocument, "beginning"),
+        ("a.txt", bytes(range(1, 256)) * 9, UnsupportedType, "unknown kind"),
+        ("a.docx", b"PK\x03\x04....", DamagedDocument, "Word document.*cut short"),
+        ("a.epub", b"\x00\x01\x02", DamagedDocument, "EPUB book"),
+        ("a.docx", b"hello", DamagedDocument, "something else"),
         ("a.pdf", b"hello", DamagedDocument, "named as a PDF"),
         ("a.xml", b"<article><body><p>cut", DamagedDocument, "broken"),
         ("a.xml", b"<article><body><p> </p></body></article>", NoText, "neither"),
@@ -213,3 +218,33 @@ def test_no_foreign_exception_gets_out(name: str, head: bytes, rest: bytes) -> N
     assert source.title
     assert source.blocks
     assert all(block.text for block in source.blocks)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.html", b"<html><body><main><p>Oaks grow and"),
+        ("a.tex", b"\\begin{document}\nOaks grow and"),
+        (
+            "a.txt",
+            "Bäume, Büsche, Gräser, Kräuter und Öl gedeihen überall.".encode().replace(
+                b"\xa4", b"x", 1
+            ),
+        ),
+    ],
+    ids=["page without end", "source without end", "broken letter"],
+)
+def test_a_document_of_which_something_is_missing_says_so(name: str, data: bytes) -> None:
+    """Otherwise half a page passes for the whole, and one flipped bit spoils every umlaut."""
+    source = read(name, data)
+    assert source.missing
+    assert "Oaks grow" in source.blocks[0].text or "Büsche, Gräser" in source.blocks[0].text
+
+
+def test_a_whole_document_says_that_nothing_is_missing() -> None:
+    """A warning beside every document is read by nobody."""
+    latin = "Bäume, Büsche, Gräser, Kräuter und Öl gedeihen überall."
+    whole = {"a.html": HTML, "a.md": MARKDOWN, "a.xml": JATS, "a.txt": latin}
+    for name, text in whole.items():
+        assert not read(name, text.encode()).missing, name
+    assert not read("a.txt", latin.encode("latin-1")).missing

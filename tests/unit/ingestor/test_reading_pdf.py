@@ -228,6 +228,27 @@ def test_a_truncated_pdf_is_refused(share: float) -> None:
         read("cut.pdf", whole[: int(share * len(whole))])
 
 
+@pytest.mark.parametrize("number", [7, 8], ids=["page", "contents"])
+def test_a_pdf_with_one_broken_page_is_read_and_says_which(number: int) -> None:
+    """Otherwise 299 good pages are refused for one, or one page is silently missing."""
+    pages = [
+        [f"Oak {page}.{row} grows on a hill of its own." for row in range(20)] for page in "abc"
+    ]
+    whole = pdf([column(lines, x=50, top=780) for lines in pages])
+    source = read("p.pdf", whole.replace(b"%d 0 obj\n<<" % number, b"%d 0 obj\n((" % number))
+    assert source.pages == 3
+    assert {block.page for block in source.blocks} == {1, 3}
+    assert source.missing.startswith("pages ")
+    assert source.missing.endswith(": 2")
+
+
+def test_a_pdf_without_one_page_that_opens_is_refused() -> None:
+    """Otherwise a broken paper passes for an empty one."""
+    broken = pdf([interleaved()]).replace(b"5 0 obj\n<<", b"5 0 obj\n((")
+    with pytest.raises(DamagedDocument, match="none of its 1 pages"):
+        read("p.pdf", broken)
+
+
 def test_broken_structure_is_refused() -> None:
     """Otherwise PDFium's own exception leaves the reader and is tried again for ever."""
     with pytest.raises(DamagedDocument, match="structure"):
