@@ -1,6 +1,7 @@
 """How many prompt tokens, and parts of the model, fit between two decode steps. Pure."""
 
 FOLLOWS = 0.3  # weight of the newest measurement: a few steps suffice, one slow one does not rule
+PER_WAITING = 1.5  # who waits for a first token bears more than who waits for the next one
 FIRST_TOKENS = 16  # of a chunk while nothing is known yet
 LEAST_TOKENS = 4  # fewer would hardly be faster: each run reads all weights
 
@@ -10,8 +11,8 @@ class Pace:
 
     Args:
         chunk_tokens: most prompt tokens of one run, and as many as nobody who decodes waits for.
-        stall: how long each request without its first token may hold up the next decode step of
-            the others, in decode steps.
+        stall: how long a prompt may hold up the next decode step of the others, in decode steps;
+            by PER_WAITING times as much again for each request that waits behind it.
         parts: of the model; others may decode between them.
     """
 
@@ -62,7 +63,7 @@ class Pace:
 
     def _fitting(self, waiting: int) -> float:
         """Tokens that may pass one part of the model."""
-        return self._stall * (1 + waiting) * self._decode_s / self._token_s
+        return self._stall * (1 + PER_WAITING * waiting) * self._decode_s / self._token_s
 
 
 def _follow(known: float, seconds: float) -> float:
