@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from services.retriever.handler import retrieve, store
+from services.retriever.index import Reach
 from services.retriever.settings import RetrieverSettings
 from shared.backpressure import room_behind
 from shared.delivery import Stage
@@ -39,8 +40,11 @@ def _questions(w: Worker, own: RetrieverSettings, lane: Priority) -> Stage[Retri
             redis=w.redis,
             names=w.names,
             wanted=w.wanted,
-            top_k=own.top_k,
-            candidates=own.candidates,
+            reach=Reach(
+                top_k=own.top_k,
+                candidates=max(own.candidates, own.top_k),
+                per_document=own.per_document,
+            ),
         ),
         fail=w.endings.fail,
         concurrency=own.concurrency,

@@ -33,3 +33,10 @@ class RetrieverSettings(Settings):
     candidates: int = Field(
         50, ge=1, le=1_000, description="Hits of each search, dense and BM25, before fusion."
     )
+    per_document: int = Field(
+        3,
+        ge=1,
+        le=50,
+        description="Most passages of one document, as long as others were found, too. A question "
+        "about one document alone has no such limit.",
+    )
