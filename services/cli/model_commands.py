@@ -41,6 +41,11 @@ def models() -> None:
     "[default: the one chosen before; fp32 at first]",
 )
 @click.option(
+    "--embedder-precision",
+    type=click.Choice(["fp32", "int8"]),
+    help="Of the embedder's weights.  [default: the one chosen before; fp32 at first]",
+)
+@click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
     help="Where downloads are kept.  [default: `models` in RAGSTREAM_STACK_CACHE_DIR, which is "
@@ -55,6 +60,7 @@ def build(
     embedder: str | None,
     generator: str | None,
     precision: "Precision | None",
+    embedder_precision: "Precision | None",
     cache: Path | None,
 ) -> None:
     """Build the models that are not current; `up` does it, too. The weights' hashes are checked.
@@ -73,6 +79,7 @@ def build(
       ragstream models build --precision fp32
       ragstream models build --embedder ~/models/bge-small-onnx
       ragstream models build --embedder default
+      ragstream models build --embedder-precision int8
 
     Exit status: 0 both are current, 10 one cannot be built.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
@@ -84,6 +91,7 @@ def build(
         embedder=embedder,
         generator=generator,
         precision=precision,
+        embedder_precision=embedder_precision,
         report=render.tell,
     )
     _show(session, built)
