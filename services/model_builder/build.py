@@ -39,7 +39,7 @@ class BuiltModel:
         sha256: one hash over all its built files; empty if it is missing.
         size_bytes: of all built files together.
         path: the version folder.
-        precision: of a generator that was converted here; None for every other model.
+        precision: of a model that was converted here; None for a graph of somebody else's.
         state: `current`; `outdated`, made from other weights or by older code; `altered`, some file
             is gone or not as it was built; `missing`, never built.
     """
@@ -65,6 +65,7 @@ def build(
     embedder: str | None = None,
     generator: str | None = None,
     precision: Precision | None = None,
+    embedder_precision: Precision | None = None,
     report: Report,
 ) -> list[BuiltModel]:
     """Make both models current; does nothing for one that is.
@@ -76,6 +77,7 @@ def build(
             or None for whatever was chosen before (the built-in weights at first).
         generator: likewise; besides, `gguf:FILE`, or a folder of Hugging Face's with safetensors.
         precision: to convert the generator to; None for the one chosen before, or the default.
+        embedder_precision: likewise for the embedder: fp32 or int8.
         report: told what is going on, a line at a time.
 
     Returns:
@@ -86,7 +88,7 @@ def build(
             own is damaged, or a folder cannot be written. What was built before stays as it was.
     """
     choices = {"embedder": embedder, "generator": generator}
-    precisions = {"generator": precision}
+    precisions = {"embedder": embedder_precision, "generator": precision}
     with _said_clearly("the cache folder cannot be made"):
         cache.mkdir(parents=True, exist_ok=True)
     for name, choice in choices.items():
