@@ -36,6 +36,7 @@ QUICK_SET = 100  # questions of each set
 )
 @click.option("--size", "sizes", multiple=True, type=int, help="Chunks; may be repeated.")
 @click.option("--vectors", type=click.Choice(["FLOAT32", "FLOAT16"]), default=VECTORS.type)
+@click.option("--grid", is_flag=True, help="Say what other constants of the fusion would give.")
 @click.option("--speed/--no-speed", default=True, help="Measure speed, too.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
 def main(
@@ -45,6 +46,7 @@ def main(
     sizes: tuple[int, ...],
     vectors: Literal["FLOAT32", "FLOAT16"],
     speed: bool,
+    grid: bool,
     json_file: Path | None,
 ) -> None:
     r"""Compare our search with bm25s, FAISS, LangChain's ensemble and usearch.
@@ -62,7 +64,7 @@ def main(
     chosen = sizes or (QUICK_SIZES if quick else SIZES) if speed else ()
     try:
         index = replace(VECTORS, type=vectors)
-        found = asyncio.run(_measured(data, chosen, index, quick=quick))
+        found = asyncio.run(_measured(data, chosen, index, quick=quick, with_grid=grid))
     except ModuleNotFoundError as exc:
         raise click.ClickException(f"{exc.name} is missing: run `{SET_UP}`") from exc
     except RagstreamError as exc:
@@ -72,16 +74,18 @@ def main(
 
 
 async def _measured(
-    data: Path | None, sizes: tuple[int, ...], vectors: VectorIndex, *, quick: bool
+    data: Path | None, sizes: tuple[int, ...], vectors: VectorIndex, *, quick: bool, with_grid: bool
 ) -> results.Results:
     # the peers of locks/bench-retrieval.txt are needed from here on
-    from benchmarks.finding import evaluation, speed  # noqa: PLC0415
+    from benchmarks.finding import evaluation, grid, speed  # noqa: PLC0415
 
     begun, here = time.monotonic(), machine.describe(PACKAGES)
     found_sets, found_sizes = {}, {}
     for one in sets.load(data) if data else ():
         asked = evaluation.shortened(one, QUICK_SET) if quick else one
         found_sets[one.name] = await evaluation.evaluate(asked, click.echo)
+        if with_grid:
+            await grid.grid(asked, click.echo)
     click.echo(results.quality_table(found_sets))
     for size in sizes:
         questions = QUICK_QUESTIONS if quick else QUESTIONS

@@ -71,9 +71,8 @@ class Ours:
         """Numbers of the best passages, best first."""
         scope = (self.names, COLLECTION, ())
         if mode == "dense":
-            return await self._alone(
-                search.dense(*scope, self.vectors.pack(vector.tobytes()), top_k), top_k
-            )
+            packed, most = self.vectors.pack(vector.tobytes()), max(top_k, self.candidates)
+            return await self._alone(search.dense(*scope, packed, most), top_k)
         if mode == "bm25":
             return await self._alone(search.lexical(*scope, question, top_k), top_k)
         reach = index.Reach(
@@ -83,8 +82,9 @@ class Ours:
             exact=mode == "hybrid_exact",
         )
         query = Query(question=question, collection=COLLECTION)
-        packed = vector.tobytes()
-        found = await index.find(self.redis, self.names, query, packed, reach, self.vectors)
+        found = await index.find(
+            self.redis, self.names, query, vector.tobytes(), reach, self.vectors
+        )
         return [int(hit.document_id) for hit in found]
 
     async def _alone(self, command: list[Any] | None, top_k: int) -> list[int]:

@@ -59,3 +59,9 @@ def reciprocal_rank(ranking: Sequence[int], relevant: AbstractSet[int]) -> float
     """1 / rank of the first relevant one among the first ten, or 0."""
     ranks = (rank for rank, at in enumerate(ranking[:DEPTH], 1) if at in relevant)
     return 1 / next(ranks, math.inf)
+
+
+def neighbours_found(found: Sequence[Sequence[int]], truth: Sequence[Sequence[int]]) -> float:
+    """Share of the true nearest neighbours that were found, over all questions."""
+    hits = sum(len(set(one) & set(right)) for one, right in zip(found, truth, strict=True))
+    return hits / sum(len(right) for right in truth)

@@ -9,7 +9,7 @@ from benchmarks.figures import percentile
 from benchmarks.finding.hnsw_peers import PEERS, Numbers, true_nearest
 from benchmarks.finding.ours import Mode, Ours, running
 from benchmarks.finding.results import Latency, SizeSpeed, speed_line
-from benchmarks.finding.scores import DEPTH
+from benchmarks.finding.scores import DEPTH, neighbours_found
 from benchmarks.finding.synthetic import Synthetic, make
 from services.retriever.search import VectorIndex
 from services.retriever.settings import RetrieverSettings
@@ -74,7 +74,7 @@ async def _asked(
     found = [await ask(number) for number in range(len(truth))]  # a warm-up at the same time
     return SizeSpeed(
         system=name,
-        recall10=recall(found, truth),
+        recall10=neighbours_found(found, truth),
         load_s=load_s,
         bytes_per_chunk=bytes_per_chunk,
         latencies=[await closed_loop(ask, len(truth), clients) for clients in CLIENTS],
@@ -102,9 +102,3 @@ async def closed_loop(ask: Ask, questions: int, clients: int) -> Latency:
         p99_ms=percentile(waits_ms, 99),
         per_s=questions / seconds,
     )
-
-
-def recall(found: list[list[int]], truth: list[list[int]]) -> float:
-    """Share of the true nearest that were found."""
-    hits = sum(len(set(one) & set(right)) for one, right in zip(found, truth, strict=True))
-    return hits / sum(len(right) for right in truth)

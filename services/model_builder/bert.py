@@ -1,7 +1,8 @@
 """BERT sentence encoder: safetensors to an ONNX graph that ends in the sentence's vector.
 
 The graph's operators are ONNX Runtime's fused ones, the same that its optimizer would find. In int8
-the linear layers multiply integers: weights are rounded here, activations as they come, row by row.
+the linear layers multiply integers: weights are rounded here, activations as they come, with one
+scale for a whole batch, so that a text's vector depends a little on what was embedded beside it.
 """
 
 from collections.abc import Callable, Mapping
@@ -186,7 +187,7 @@ def _matmul(graph: Graph, layer: _Layer, name: str, x: str) -> str:
 
 
 def _integer_matmul(graph: Graph, name: str, x: str, weight: NDArray[np.float32]) -> str:
-    """X @ weight, x rounded to integers as it comes."""
+    """Multiply x with a weight [in, out], both rounded to integers."""
     columns = quantize_columns(weight)
     return graph.node(
         "DynamicQuantizeMatMul",

@@ -37,13 +37,13 @@ class VectorIndex:
         type: of a number, in the chunk as in the index.
         m: neighbours of a node, twice as many on the lowest layer.
         ef_construction: candidates that are looked at for a new node's neighbours.
-        ef_runtime: candidates of a search.
+        ef_runtime: candidates of a search; where more hits are asked for, these are.
     """
 
     type: Literal["FLOAT32", "FLOAT16"] = "FLOAT32"
     m: int = 16
     ef_construction: int = 200
-    ef_runtime: int = 10
+    ef_runtime: int = 50
 
     def pack(self, vectors: bytes) -> bytes:
         """FP32 numbers as the index keeps them."""
