@@ -5,12 +5,14 @@ FAQ comes out of Debian's package perl-doc. None of their text is part of this r
 """
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.finding import perl_faq
+from services.retriever.selection import Triples, alike, triples_of
 from shared.errors import SetupError
 
 
@@ -76,19 +78,47 @@ def _pubmedqa(folder: Path) -> Collection:
 
 
 def _one_each(name: str, questions: Sequence[str], texts: Sequence[str]) -> Collection:
-    """A set whose n-th question is answered by the n-th text; equal texts are one passage."""
-    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    """A set whose n-th question is answered by the n-th text."""
+    passages, places = distinct(texts)
     asked = tuple(
-        Question(text, frozenset({places[found]}))
-        for text, found in zip(questions, texts, strict=False)
+        Question(text, frozenset({places[number]})) for number, text in enumerate(questions)
     )
-    return Collection(name, tuple(places), asked)
+    return Collection(name, passages, asked)
 
 
 def _perl_faq() -> Collection:
     """Questions of the Perl FAQ; what misleads is the rest of Perl's manual."""
     entries, others = perl_faq.entries(), perl_faq.other_passages()
     pieces = [piece for entry in entries for piece in entry.passages]
-    places = {text: place for place, text in enumerate(dict.fromkeys([*pieces, *others]))}
-    asked = (Question(e.question, frozenset(places[p] for p in e.passages)) for e in entries)
-    return Collection("perlfaq", tuple(places), tuple(asked))
+    passages, places = distinct([*pieces, *others])
+    numbers = iter(places)
+    asked = tuple(
+        Question(entry.question, frozenset(next(numbers) for _ in entry.passages))
+        for entry in entries
+    )
+    return Collection("perlfaq", passages, asked)
+
+
+def distinct(texts: Sequence[str]) -> tuple[tuple[str, ...], list[int]]:
+    """Texts without those that are the same as an earlier one but for some words.
+
+    Which of two such passages a question was judged by is chance, and a search that hands on one
+    of them alone would lose by it.
+
+    Returns:
+        The texts that are left, and for each of those given the place of the one that stands for it.
+    """
+    kept: list[tuple[str, Triples]] = []
+    holders: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    places = []
+    for text in texts:
+        triples = triples_of(text)
+        shared = Counter(place for triple in triples for place in holders[triple])
+        place = next((at for at, _ in shared.most_common() if alike(triples, kept[at][1])), None)
+        if place is None:
+            place = len(kept)
+            kept.append((text, triples))
+            for triple in triples:
+                holders[triple].append(place)
+        places.append(place)
+    return tuple(text for text, _ in kept), places

@@ -8,7 +8,7 @@ from shared.messages import Hit
 
 ALIKE = 0.8  # share of the word triples of two passages that both have, past which one is enough
 _WORD = re.compile(r"\w+")
-_Triples = frozenset[tuple[str, ...]]
+Triples = frozenset[tuple[str, ...]]
 
 
 def choose(hits: Iterable[Hit], *, top_k: int, per_document: int) -> tuple[Hit, ...]:
@@ -25,13 +25,13 @@ def choose(hits: Iterable[Hit], *, top_k: int, per_document: int) -> tuple[Hit, 
     """
     kept: list[Hit] = []
     spare: list[Hit] = []
-    seen: list[_Triples] = []
+    seen: list[Triples] = []
     taken: Counter[str] = Counter()
     for hit in hits:
         if len(kept) == top_k:
             break
-        triples = _triples(hit.text)
-        if any(_alike(triples, other) for other in seen):
+        triples = triples_of(hit.text)
+        if any(alike(triples, other) for other in seen):
             continue
         seen.append(triples)
         taken[hit.document_id] += 1
@@ -40,7 +40,7 @@ def choose(hits: Iterable[Hit], *, top_k: int, per_document: int) -> tuple[Hit, 
     return tuple(sorted(filled, key=lambda hit: -hit.score))  # stable: equal ones stay in order
 
 
-def _triples(text: str) -> _Triples:
+def triples_of(text: str) -> Triples:
     """Three neighbouring words each; of a shorter text, all its words."""
     words = _WORD.findall(text.lower())
     if len(words) <= 3:  # noqa: PLR2004 - the three of the triples
@@ -48,5 +48,6 @@ def _triples(text: str) -> _Triples:
     return frozenset(zip(words, words[1:], words[2:], strict=False))
 
 
-def _alike(one: _Triples, other: _Triples) -> bool:
+def alike(one: Triples, other: Triples) -> bool:
+    """Whether two texts are the same but for some words."""
     return len(one & other) >= ALIKE * len(one | other)
