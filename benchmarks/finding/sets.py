@@ -106,7 +106,7 @@ def distinct(texts: Sequence[str]) -> tuple[tuple[str, ...], list[int]]:
     of them alone would lose by it.
 
     Returns:
-        The texts that are left, and for each of those given the place of the one that stands for it.
+        What is left, and for each text given the place there of the one that stands for it.
     """
     kept: list[tuple[str, Triples]] = []
     holders: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
