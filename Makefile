@@ -9,8 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration chaos outage lanes memory models bench bench-generation \
-	bench-retrieval bench-ingest lock clean
+.PHONY: help demo test lint unit integration chaos outage lanes memory engine models bench \
+	bench-generation bench-retrieval bench-ingest lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -49,6 +49,10 @@ lanes: $(VENV)/.dev ## ask beside a bulk run of 10,000: BULK= ASKED=
 memory: $(VENV)/.dev ## Redis's memory after 10,000 and after 100,000 answers: FIRST= QUERIES=
 	@$(BIN)/python -m tests.chaos memory --first $(or $(FIRST),10000) \
 		--queries $(or $(QUERIES),100000)
+
+engine: $(VENV)/.dev ## hold the generator in a real Triton to its promises, on the real model
+	@for check in joins cancels flood questions prefill; do \
+		$(BIN)/python -m tests.engine $$check || exit 1; done
 
 bench: $(VENV)/.bench ## what benchmarks need: their packages, llama.cpp's server, weights
 	@$(BIN)/python -m benchmarks.set_up

@@ -17,9 +17,9 @@ PACKAGES = ("ragstream", "nvidia-pytriton", "onnxruntime", "tritonclient", "nump
 
 
 def llama_options(clients: int, cores: int) -> list[str]:
-    """The settings that were fastest for llama.cpp: docs/benchmarks.md has the trial.
+    """One slot a client, each with just the cache that it needs; the rest as it comes.
 
-    One slot a client, each with just the cache that it needs.
+    Of the two ways to hold the cache this was the faster one with 8 clients: docs/benchmarks.md.
     """
     slots = ["--parallel", str(clients), "--ctx-size", str(clients * CONTEXT_TOKENS)]
     return [*slots, "--no-kv-unified", "--threads", str(cores)]

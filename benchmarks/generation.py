@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ from shared.errors import RagstreamError, SetupError
 def full(pairs: tuple[Precision, ...]) -> Plan:
     """What figures in the docs come from: an hour or two on two cores."""
     return Plan(
-        pairs=pairs, clients=(1, 4, 8, 16), rounds=3, least_requests=8, requests_per_client=2
+        pairs=pairs, clients=(1, 4, 8, 16), rounds=3, least_requests=6, requests_per_client=2
     )
 
 
@@ -37,12 +38,24 @@ def quick(pairs: tuple[Precision, ...]) -> Plan:
     type=click.Choice(ours.PRECISIONS),
     help="Compare these precisions alone; may be repeated.",
 )
+@click.option(
+    "--clients",
+    "loads",
+    multiple=True,
+    type=click.IntRange(1, 64),
+    help="Measure with so many clients alone; may be repeated. The ratios need 1 and 8.",
+)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--plot", "plot_file", type=click.Path(dir_okay=False, path_type=Path))
 def main(
-    *, short: bool, pairs: tuple[Precision, ...], json_file: Path | None, plot_file: Path | None
+    *,
+    short: bool,
+    pairs: tuple[Precision, ...],
+    loads: tuple[int, ...],
+    json_file: Path | None,
+    plot_file: Path | None,
 ) -> None:
-    r"""Compare our generator, through Triton's gRPC, with llama.cpp's server.
+    """Compare our generator, through Triton's gRPC, with llama.cpp's server.
 
     Same weights (fp32 with F32, int8 with Q8_0), same requests in the same order: prompts of 700
     to 1,200 tokens in the real shape, 64 to 128 new tokens, greedy, end tokens ignored. Clients
@@ -58,9 +71,10 @@ def main(
     Examples:
       make bench-generation
       python -m benchmarks.generation --quick --json generation.json
-    """
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
     chosen = pairs or ours.PRECISIONS
     plan = quick(chosen) if short else full(chosen)
+    plan = replace(plan, clients=loads or plan.clients)
     begun = time.monotonic()
     try:
         runs = comparison.compare(plan, click.echo)

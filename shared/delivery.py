@@ -203,17 +203,13 @@ class Delivery:
                 last = error
                 log.warning("attempt failed", attempt=attempt, reason=shorten(str(error)))
             if attempt < most:
-                await asyncio.sleep(self._wait_s(last, attempt))
+                await asyncio.sleep(self._retry.wait_s(attempt, self._chance()))
         tried = most if last else entry.deliveries - 1
         reason = str(last) if last else "its worker died each time"
         raise AttemptsExhausted(f"gave up after {tried} attempts: {reason}", attempts=tried)
 
-    def _wait_s(self, error: Transient, attempt: int) -> float:
-        at_least = error.retry_after_s if isinstance(error, Overloaded) else 0.0
-        return at_least + self._retry.wait_s(attempt, self._chance())
-
     async def _outlast(self, act: Callable[[], Awaitable[R]]) -> R:
-        """Repeat an act while a server is away: no outage is counted as an attempt."""
+        """Repeat an act while a server is away or full: neither is counted as an attempt."""
         pauses = 0
         while True:
             try:
@@ -221,15 +217,28 @@ class Delivery:
             except Exception as exc:
                 error = classify(exc)
                 # a server that refuses us has been set up anew under our feet: wait for it too
-                if not isinstance(error, Outage | SetupError):
+                if not isinstance(error, Outage | Overloaded | SetupError):
                     raise error from exc
                 pauses += 1
-                self.outage = f"{error.code}: {error}"
-                log.warning("paused", outage=shorten(self.outage))
-                await asyncio.sleep(self._retry.wait_s(pauses, self._chance()))
+                await self._pause(error, pauses)
             else:
                 self.outage = None
                 return result
+
+    async def _pause(self, error: RagstreamError, pauses: int) -> None:
+        """Wait before the next try.
+
+        A full server works, so its worker is no less ready; and it has room again soon, so the
+        waits do not grow.
+        """
+        if isinstance(error, Overloaded):
+            self.outage = None
+            log.info("waiting for room", reason=shorten(str(error)))
+            await asyncio.sleep(error.retry_after_s * (1 + self._chance()))
+            return
+        self.outage = f"{error.code}: {error}"
+        log.warning("paused", outage=shorten(self.outage))
+        await asyncio.sleep(self._retry.wait_s(pauses, self._chance()))
 
     async def commit(
         self, stage: Stage[M], entry: Entry, effects: Sequence[Effect], once: str | None = None

@@ -2,7 +2,8 @@
 
 RagstreamError
 ├── Transient               the same message may succeed later: try again, with back-off
-│   └── Overloaded          a stage is past its high-water mark; carries retry_after_s
+│   └── Overloaded          a stage or a model's queue is full; carries retry_after_s. A worker
+│                           waits for room and counts no attempt
 ├── Outage                  a server is away: not the message's fault, the worker waits
 │   ├── RedisUnavailable
 │   └── TritonUnavailable
@@ -50,7 +51,7 @@ class Transient(RagstreamError):
 
 
 class Overloaded(Transient):
-    """A stage is past its high-water mark.
+    """A stage is past its high-water mark, or a model in Triton has a full queue.
 
     Attributes:
         retry_after_s: seconds to wait before the next try, above 0.

@@ -219,18 +219,22 @@ class Triton:
         """
         sampling = {"max_tokens": max_tokens, "temperature": temperature, "ignore_eos": ignore_eos}
         responses = self._client.stream_infer(_requests(prompt, sampling, chat=chat, bulk=bulk))
-        finished = False
+        finished, failed = False, None
         try:
             async for result, error in _unless_silent(responses):
+                # a stream's last response: Triton ends the stream by itself, and need not see a
+                # thousand cancels while a thousand are refused
                 if error is not None:
-                    raise translate(error)
-                if (piece := _piece(result)) is not None:
+                    failed = translate(error)
+                elif (piece := _piece(result)) is not None:
                     finished = bool(piece.finish_reason)
                     yield piece
         except (InferenceServerException, grpc.aio.AioRpcError) as exc:
             raise translate(exc) from exc
         finally:
             responses.cancel()
+        if failed:
+            raise failed
         if not finished:
             raise Transient("the stream ended before its text did")
 

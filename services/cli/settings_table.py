@@ -7,11 +7,13 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from services.cli.model_settings import ModelSetting, read_settings
 from services.embedder.settings import EmbedderSettings
 from services.generator.settings import GeneratorSettings
 from services.ingestor.settings import IngestorSettings
 from services.retriever.settings import RetrieverSettings
 from shared.settings import CommonSettings, Settings, StackSettings
+from shared.triton import EMBEDDER, GENERATOR
 
 KINDS: dict[str, type[Settings]] = {
     "Shared by all workers and clients": CommonSettings,
@@ -21,27 +23,45 @@ KINDS: dict[str, type[Settings]] = {
     "Generator": GeneratorSettings,
     "Local stack (`ragstream up`)": StackSettings,
 }
+# Read inside Triton: a variable of the server's environment, not of a worker's.
+MODELS = {"Embedder inside Triton": EMBEDDER, "Generator inside Triton": GENERATOR}
+_COLUMNS = "| variable | default | bounds | what it does |\n|---|---|---|---|"
 _HEAD = """# Settings
 
 Environment variables, read once at start. An unknown `RAGSTREAM_…` name or a value out of its
-bounds stops the process with a message that names it. Written by
+bounds stops the process with a message that names it. Those of the models inside Triton belong into
+the environment of Triton, to which `ragstream up` hands on its own. Written by
 `python -m services.cli.settings_table > docs/settings.md`; a test keeps the two alike.
 """
 
 
 def render() -> str:
     """The whole page."""
-    return "\n".join([_HEAD, *(line for item in KINDS.items() for line in _section(*item))])
+    workers = (line for item in KINDS.items() for line in _section(*item))
+    models = (line for item in MODELS.items() for line in _model_section(*item))
+    return "\n".join([_HEAD, *workers, *models])
 
 
 def _section(title: str, kind: type[Settings]) -> Iterator[str]:
     yield f"## {title}\n"
-    yield "| variable | default | bounds | what it does |"
-    yield "|---|---|---|---|"
+    yield _COLUMNS
     for name, field in kind.model_fields.items():
         cells = (f"`{kind.prefix}{name.upper()}`", _default(field), _bounds(field))
         yield f"| {' | '.join(cells)} | {field.description} |"
     yield ""
+
+
+def _model_section(title: str, model: str) -> Iterator[str]:
+    yield f"## {title}\n"
+    yield _COLUMNS
+    for setting in read_settings(model):
+        yield _model_row(setting)
+    yield ""
+
+
+def _model_row(setting: ModelSetting) -> str:
+    bounds = f"at least {setting.least}, at most {setting.most}"
+    return f"| `{setting.variable}` | `{setting.default}` | {bounds} | {setting.description} |"
 
 
 def _default(field: FieldInfo) -> str:

@@ -16,7 +16,7 @@ class GeneratorSettings(Settings):
     prefix: ClassVar[str] = f"{PREFIX}GENERATOR_"
 
     concurrency: int = Field(
-        4, ge=1, le=1_000, description="Entries of a stream in hand at once, bulk lane apart."
+        8, ge=1, le=1_000, description="Entries of a stream in hand at once, bulk lane apart."
     )
     bulk_concurrency: int = Field(
         2, ge=1, le=1_000, description="Entries of a bulk lane in hand at once."

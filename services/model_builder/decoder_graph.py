@@ -15,7 +15,10 @@ from services.model_builder.decoder_shape import DecoderShape, DecoderWeights
 from services.model_builder.graph import MICROSOFT, Graph
 from services.model_builder.info import Precision
 from services.model_builder.precision import NUMBERS, linear
+from services.model_builder.rotation import rotated
 from shared.errors import ModelBuildError
+
+WIDE_GROUPS = 4  # perplexity +0.6 % as with 1, but the likeliest token agrees in 94 % for 92.6 %
 
 
 def write_decoder(
@@ -38,6 +41,8 @@ def write_decoder(
         ModelBuildError: a tensor is missing, of unknown quantization or another shape, or has no
             place in the graph.
     """
+    if NUMBERS[precision].integer:
+        shape, weights = rotated(shape, weights)
     with Graph(path) as graph:
         _Decoder(graph, shape, weights, precision).write()
         graph.save()
@@ -124,6 +129,7 @@ class _Decoder:
             num_heads=shape.heads,
             kv_num_heads=shape.kv_heads,
             do_rotary=1,
+            scale=1.0,  # the queries' weights hold it: ONNX Runtime's fastest products have none
             **({} if window is None else {"local_window_size": window}),
         )
 
@@ -141,20 +147,30 @@ class _Decoder:
             self._tensor(f"{name}.weight", *self._dims(each))
             for name, each in zip(names, parts, strict=True)
         ]
-        bias = None
+        bias: list[NDArray[np.float32]] = []
         if any(self.weights.has(f"{name}.bias") for name in names):
-            bias = np.concatenate(
-                [self._bias(f"{name}.bias", len(w)) for name, w in zip(names, weight, strict=True)]
-            )
+            bias = [
+                self._bias(f"{name}.bias", len(w)) for name, w in zip(names, weight, strict=True)
+            ]
+        if part == "qkv":
+            self._scale_queries(weight)
+            self._scale_queries(bias)
         return linear(
             self.graph,
             f"layers.{index}.{part}",
             x,
             np.concatenate(weight),
-            bias,
+            np.concatenate(bias) if bias else None,
             numbers=self.numbers,
             bits=self.numbers.bits,
+            # a row's product of gate and up has outliers that no rotation takes away beforehand
+            groups=WIDE_GROUPS if part == "ffn_down" else 1,
         )
+
+    def _scale_queries(self, qkv: list[NDArray[np.float32]]) -> None:
+        """Put attention's scale, 1 / sqrt(head_dim), into the queries."""
+        if qkv:
+            qkv[0] = (qkv[0] * self.shape.head_dim**-0.5).astype(np.float32)
 
     def _dims(self, part: str) -> tuple[int | None, int | None]:
         """Outputs and inputs that a linear layer must have; None for any number."""

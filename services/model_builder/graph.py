@@ -85,6 +85,11 @@ class Graph:
         self._tensors.append(numpy_helper.from_array(values, name))
         return name
 
+    def shared_constant(self, name: str, values: NDArray[np.generic]) -> str:
+        """Add a small tensor, unless it is there."""
+        known = any(tensor.name == name for tensor in self._tensors)
+        return name if known else self.constant(name, values)
+
     def weight(self, name: str, values: NDArray[np.generic]) -> str:
         """Add a tensor whose bytes go to the weights' file, of any shape."""
         raw = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))

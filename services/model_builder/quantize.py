@@ -76,6 +76,22 @@ def quantize_columns(weight: NDArray[np.float32]) -> Columns:
     return Columns(values, scales.astype(np.float32))
 
 
+def quantize_rows(
+    weight: NDArray[np.float32],
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Round each output of a weight by a scale of its own, around 0.
+
+    Args:
+        weight: [out, in].
+
+    Returns:
+        Values -127..127 [out, in], and scales [out]; their product is the weight, rounded.
+    """
+    scales = _filled(np.abs(weight).max(axis=1) / 127, np.float32).astype(np.float32)
+    values: NDArray[np.int8] = np.rint(weight / scales[:, None]).astype(np.int8)
+    return values, scales
+
+
 def _between(blocks: NDArray[np.float32], floats: Any) -> tuple[Floats, Floats]:
     """Scales and zero points that reach from each block's least to its greatest value."""
     least = blocks.min(axis=2)

@@ -29,7 +29,16 @@ from shared.errors import ModelBuildError
 # The modules that shape what each recipe writes: `builder` is a hash over their source. All come
 # through this module, `sources` names the weights, and `manifest` writes model.json.
 _ALL = ("info", "manifest", "recipes", "sources")
-_DECODER = ("chat", "decoder_graph", "decoder_shape", "graph", "precision", "quantize", "rope")
+_DECODER = (
+    "chat",
+    "decoder_graph",
+    "decoder_shape",
+    "graph",
+    "precision",
+    "quantize",
+    "rope",
+    "rotation",
+)
 _FILES = ("configs", "hf_files")
 EMBEDDER_CODE = (*_ALL, "bert", "graph", "quantize")
 EMBEDDER_PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")

@@ -89,16 +89,25 @@ def redis_server(folder: Path, port: int, password: str, fsync: str) -> Server:
     return Server(command, os.environ, folder / "redis.log", ready)
 
 
-def triton_server(folder: Path, ports: Sequence[int]) -> Server:
-    """A Triton with the two tiny models of this suite, on three ports, gRPC's first."""
+def triton_server(
+    folder: Path, ports: Sequence[int], models: Path, settings: Mapping[str, str]
+) -> Server:
+    """A Triton with an embedder and a generator, on three ports, gRPC's first.
+
+    Args:
+        folder: its own.
+        ports: free ones.
+        models: its model repository.
+        settings: variables of its models.
+    """
     triton.prepare(folder)
     argv, environment = triton.command(
-        folder, MODELS, grpc_port=ports[0], http_port=ports[1], metrics_port=ports[2]
+        folder, models, grpc_port=ports[0], http_port=ports[1], metrics_port=ports[2]
     )
     # Killed, it leaves shared memory behind, which is found again by the port in its name.
     argv.append(f"--backend-config=python,shm-region-prefix-name={_region(ports[0])}")
     ready = probes.triton_ready(f"{LOOPBACK}:{ports[0]}", triton.MODELS)
-    return Server(argv, environment, folder / "triton.log", ready)
+    return Server(argv, {**environment, **settings}, folder / "triton.log", ready)
 
 
 def drop_shared_memory(grpc_port: int) -> None:

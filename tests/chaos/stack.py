@@ -20,7 +20,14 @@ from tests.chaos.crew import WORKER, Crew
 from tests.chaos.disk import Disk
 from tests.chaos.ledger import NAMES
 from tests.chaos.proxy import LOOPBACK, Proxy
-from tests.chaos.servers import Server, drop_shared_memory, free_ports, redis_server, triton_server
+from tests.chaos.servers import (
+    MODELS,
+    Server,
+    drop_shared_memory,
+    free_ports,
+    redis_server,
+    triton_server,
+)
 
 PASSWORD = "of the chaos"  # noqa: S105 - of a server that lives as long as this suite
 VISIBILITY_S = 1.5
@@ -43,6 +50,7 @@ class ChaosStack:
         redis_wire: what workers and publishers reach Redis through; `triton_wire` likewise.
         crew: the workers.
         redis_port: Redis's own, past the wire.
+        metrics_port: of Triton's metrics.
         direct: client that goes past the wire and gives up at its first error.
     """
 
@@ -53,6 +61,7 @@ class ChaosStack:
     triton_wire: Proxy
     crew: Crew
     redis_port: int
+    metrics_port: int
     direct: Redis
 
     def client(self) -> RagstreamClient:
@@ -115,6 +124,8 @@ async def chaos_stack(
     counts: Mapping[str, int] | None = None,
     settings: Mapping[str, str] | None = None,
     wired: bool = True,
+    models: Path = MODELS,
+    triton_settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[ChaosStack]:
     """Run the stack, with a few documents in its index, until the block ends.
 
@@ -126,17 +137,21 @@ async def chaos_stack(
         settings: variables of the workers, over those of the suite.
         wired: workers reach the servers through the wires; without, a measurement does not share
             this process with all that they say.
+        models: Triton's model repository; the tiny ones of this suite, if none is given.
+        triton_settings: variables of those models.
     """
     counts = counts or dict.fromkeys(("ingestor", "embedder", "retriever", "generator"), 2)
     redis_port, *triton_ports = free_ports(4)
     redis = redis_server(folder / "redis", redis_port, PASSWORD, fsync)
-    triton = triton_server(folder / "triton", triton_ports)
+    triton = triton_server(folder / "triton", triton_ports, models, triton_settings or {})
     wires = Proxy(redis_port), Proxy(triton_ports[0])
     await asyncio.gather(*(wire.start() for wire in wires))
     reached = [wire.port for wire in wires] if wired else [redis_port, triton_ports[0]]
     crew = Crew(module, _environment(*reached) | dict(settings or {}), folder)
     disk = Disk(folder / "redis", loses=fsync != "always")
-    stack = ChaosStack(redis, disk, triton, *wires, crew, redis_port, client_of(redis_port))
+    stack = ChaosStack(
+        redis, disk, triton, *wires, crew, redis_port, triton_ports[2], client_of(redis_port)
+    )
     try:
         await asyncio.gather(redis.start(), triton.start())
         for name, count in counts.items():

@@ -10,7 +10,7 @@ import pytest
 from shared.backpressure import room_behind
 from shared.claims import Claims, forget_gone
 from shared.delivery import Delivery, RetryPolicy, Stage
-from shared.errors import InvalidQuery, RagstreamError, RedisUnavailable, Transient
+from shared.errors import InvalidQuery, Overloaded, RagstreamError, RedisUnavailable, Transient
 from shared.messages import Token, decode_dead_letter, decode_token_event
 from shared.redis import ensure_groups
 from shared.slots import Slots
@@ -221,6 +221,23 @@ async def test_an_outage_uses_up_no_attempt(redis: Any, names: Namespace) -> Non
     await delivery.process(make_stage(names, away_then_back), await take(redis, names))
     assert await texts(redis, names.key("out")) == ["x"]
     assert delivery.outage is None
+
+
+async def test_a_full_server_uses_up_no_attempt(redis: Any, names: Namespace) -> None:
+    """A flood would dead-letter whoever met a full queue five times."""
+    seen = []
+
+    async def full_then_free(entry: Entry, message: Token) -> list[Effect]:
+        seen.append((entry.deliveries, delivery.outage))
+        if len(seen) < 10:
+            raise Overloaded("queue is full", retry_after_s=0.001)
+        return [publish(names.key("out"), message, edge=True)]
+
+    await put(redis, names)
+    delivery = worker(redis, names)
+    await delivery.process(make_stage(names, full_then_free), await take(redis, names))
+    assert await texts(redis, names.key("out")) == ["x"]
+    assert seen == [(1, None)] * 10  # and the worker was ready all the time
 
 
 async def test_an_entry_that_kills_its_workers_is_given_up(

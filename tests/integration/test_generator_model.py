@@ -188,6 +188,19 @@ def test_a_seed_repeats_an_answer(asker: Asker) -> None:
     assert asked[0] == asked[1] != asked[2]
 
 
+def test_a_seed_gives_the_same_in_company(triton: TritonPorts, asker: Asker) -> None:
+    """Otherwise a drawn answer could be reproduced only on an idle server."""
+    drawn: dict[str, Any] = {"max_tokens": 12, "temperature": 1.0, "seed": 7, "ignore_eos": True}
+    alone = asker.ask(PROMPTS[1], **drawn).text
+    company = [Asker(triton.grpc_address) for _ in range(3)]
+    for other in company:
+        other.send(PROMPTS[0].encode(), max_tokens=200, temperature=1.0, ignore_eos=True)
+        other.responses.get(timeout=ANSWER_WITHIN_S)
+    assert asker.ask(PROMPTS[1], **drawn).text == alone
+    for other in company:
+        other.close(cancel=True)
+
+
 @pytest.mark.parametrize(
     ("prompt", "parameters", "message"),
     [

@@ -1,7 +1,6 @@
 """The embedder as Triton's python backend sees it: tensors in, tensors out."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,9 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 from embedder_session import cores
+from embedder_settings import EmbedderSettings
 from embedding import Embedder, EmbedderInfo
 from tokenizers import Encoding
-
-THREADS = "RAGSTREAM_TRITON_EMBEDDER_THREADS"  # wins over config.pbtxt
 
 
 class TritonPythonModel:
@@ -27,12 +25,10 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the model of this folder."""
-        settings = json.loads(args["model_config"])["parameters"]
+        settings = EmbedderSettings.read(json.loads(args["model_config"])["parameters"])
         folder = Path(args["model_repository"]) / args["model_version"]
-        threads = (
-            int(os.environ.get(THREADS) or settings["intra_op_threads"]["string_value"]) or cores()
-        )
-        self._embedder = Embedder(folder, threads, int(settings["batch_tokens"]["string_value"]))
+        threads = settings.threads or cores()
+        self._embedder = Embedder(folder, threads, settings.batch_tokens)
         pb_utils.Logger.log_info(f"embedder: {threads} threads")
 
     def execute(self, requests: list[Any]) -> list[Any]:

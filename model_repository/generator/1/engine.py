@@ -51,6 +51,9 @@ class Meters(Protocol):
     def first_token(self, seconds: float) -> None:
         """An answer's first token came so long after its request."""
 
+    def refused(self, requests: int) -> None:
+        """So many requests were turned away, since too many waited."""
+
     def state(self, running: int, waiting: int, cached: int, prefixes: int) -> None:
         """Requests that run and wait; tokens of running sequences and of kept prefixes."""
 
@@ -81,6 +84,7 @@ class Engine:
         self._clock = clock
         self._changed = threading.Condition()
         self._closed = False
+        self._refused = 0  # and not yet told
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -101,6 +105,7 @@ class Engine:
                 self._scheduler.submit(waiting, bulk=bulk)
             except QueueFull:
                 if not self._drop_waiting(lambda other: other.task.is_cancelled(), WAITED):
+                    self._refused += 1  # told by the next turn, on the one thread that tells
                     raise
                 self._scheduler.submit(waiting, bulk=bulk)
             self._changed.notify()
@@ -227,6 +232,10 @@ class Engine:
                     self._end(seat, lambda run, exc=exc: run.task.fail(exc))  # type: ignore[misc] # mypy infers no type for a default
 
     def _tell_state(self) -> None:
+        with self._changed:
+            refused, self._refused = self._refused, 0
+        if refused:
+            self._meters.refused(refused)
         seats = self._scheduler.seats
         cached = sum(seat.cached for seat in seats)
         self._meters.state(len(seats), self._scheduler.waiting, cached, self._prefixes.tokens)

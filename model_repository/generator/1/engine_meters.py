@@ -22,6 +22,9 @@ class EngineMeters:
         self._waiting = self._gauge("waiting_requests", "Requests that wait for a row")
         self._cached = self._gauge("cache_tokens", "Tokens that running requests hold")
         self._prefixes = self._gauge("prefix_cache_tokens", "Tokens of kept beginnings")
+        self._refused = self._counter(
+            "refused_requests_total", "Requests that found no place to wait"
+        )
         self._found = self._counter("prefix_hit_tokens_total", "Prompt tokens found, not computed")
         self._prefill = self._pair("prefill_tokens_total", "prefill_seconds_total", "prompts")
         self._decode = self._pair("decode_tokens_total", "decode_seconds_total", "answers")
@@ -42,6 +45,10 @@ class EngineMeters:
     def first_token(self, seconds: float) -> None:
         """An answer's first token came so long after its request."""
         _add(self._first, 1, seconds)
+
+    def refused(self, requests: int) -> None:
+        """So many requests were turned away, since too many waited."""
+        self._refused.increment(requests)
 
     def state(self, running: int, waiting: int, cached: int, prefixes: int) -> None:
         """Requests that run and wait; tokens of running sequences and of kept prefixes."""

@@ -1,7 +1,10 @@
-"""The model's settings: parameters of config.pbtxt, each with a variable that wins over it."""
+"""The model's settings: parameters of config.pbtxt, each with a variable that wins over it.
+
+The embedder reads its own in the same way: a model's folder stands alone.
+"""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -47,12 +50,13 @@ class GeneratorSettings:
         if unknown := sorted(variables.keys() - BOUNDS.keys()):
             known = ", ".join(f"{PREFIX}{name.upper()}" for name in BOUNDS)
             raise ValueError(f"unknown setting {PREFIX}{unknown[0].upper()}; known: {known}")
-        return cls(**{name: _number(name, text) for name, text in (given | variables).items()})
+        kinds = cls.__annotations__
+        texts = (given | variables).items()
+        return cls(**{name: _number(name, kinds[name], text) for name, text in texts})
 
 
-def _number(name: str, text: str) -> Any:
+def _number(name: str, kind: Callable[[str], Any], text: str) -> Any:
     least, most = BOUNDS[name]
-    kind = float if name == "decode_stall" else int
     try:
         value = kind(text)
     except ValueError:

@@ -140,7 +140,7 @@ class Scheduler(Generic[T]):
         if prefilling and not (decoding and self._prefilled_last):
             self._prefilled_last = True
             seat = prefilling[0]
-            tokens = self.pace.chunk(others_decode=bool(decoding))
+            tokens = self.pace.chunk(others_decode=bool(decoding), waiting=self.waiting)
             return Prefill(seat, min(seat.cached + tokens, seat.prompt_tokens))
         self._prefilled_last = False
         return Decode(decoding) if decoding else None

@@ -92,6 +92,7 @@ class Counts:
     """Meters that keep the last state."""
 
     found = 0
+    turned_away = 0
     last = (0, 0, 0, 0)
 
     def prefilled(self, tokens: int, seconds: float) -> None:
@@ -105,6 +106,9 @@ class Counts:
 
     def first_token(self, seconds: float) -> None:
         """Not of interest here."""
+
+    def refused(self, requests: int) -> None:
+        self.turned_away += requests
 
     def state(self, running: int, waiting: int, cached: int, prefixes: int) -> None:
         self.last = (running, waiting, cached, prefixes)
@@ -198,6 +202,7 @@ def test_a_full_queue_refuses_unless_somebody_has_gone() -> None:
     assert gone.fate == "cancelled while it waited"
     bench.finish()
     assert last.fate == "length"
+    assert bench.counts.turned_away == 1
 
 
 def test_a_failing_step_ends_its_requests_and_not_the_engine() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pace import LEAST_TOKENS, Pace
+from pace import FIRST_TOKENS, LEAST_TOKENS, Pace
 
 SECONDS = st.floats(1e-4, 10.0)
 
@@ -15,7 +15,7 @@ def test_alone_a_prompt_takes_the_largest_chunk() -> None:
 
 def test_nothing_known_means_little() -> None:
     """The first prompt beside a running answer would stall it for a whole chunk."""
-    assert Pace(256, 1.7).chunk(others_decode=True) == LEAST_TOKENS
+    assert Pace(256, 1.7).chunk(others_decode=True) == FIRST_TOKENS
 
 
 @given(SECONDS, SECONDS)
@@ -29,6 +29,15 @@ def test_a_chunk_fits_between_two_steps(decode_s: float, token_s: float) -> None
     assert tokens == LEAST_TOKENS or tokens * token_s <= 2.0 * decode_s * 1.001
 
 
+def test_who_waits_behind_a_prompt_counts() -> None:
+    """A burst's last prompt would be read in the smallest, slowest chunks."""
+    pace = Pace(256, 1.0)
+    pace.decoded(0.05)
+    pace.prefilled(10, 0.01)
+    chunks = [pace.chunk(others_decode=True, waiting=waiting) for waiting in (0, 1, 3, 9)]
+    assert chunks == [50, 100, 200, 256]
+
+
 def test_one_slow_step_does_not_rule() -> None:
     """A single hiccup would let the next prompt stall everybody."""
     pace = Pace(256, 1.0)
@@ -37,3 +46,19 @@ def test_one_slow_step_does_not_rule() -> None:
         pace.decoded(0.5)
     pace.decoded(1.0)
     assert pace.chunk(others_decode=True) == pytest.approx(65, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("token_s", "least", "most"),
+    [(0.006, 4, 5), (0.0015, 17, 20)],  # 4,000 tokens deep, and at a prompt's beginning
+)
+def test_a_pace_is_found_though_each_run_costs_a_decode_step(
+    token_s: float, least: int, most: int
+) -> None:
+    """Readers would wait for a long prompt, or it would go on by a few tokens for ever."""
+    pace = Pace(256, 1.7)
+    for _ in range(60):
+        tokens = pace.chunk(others_decode=True)
+        pace.prefilled(tokens, 0.041 + tokens * token_s)
+        pace.decoded(0.041)
+    assert least <= tokens <= most

@@ -1,9 +1,15 @@
 """The connection to Triton, without Triton."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
-from shared.errors import TritonUnavailable
+import grpc
+import pytest
+from tritonclient.grpc import service_pb2
+
+from shared.errors import Overloaded, TritonUnavailable
 from shared.triton import Triton
 
 
@@ -31,3 +37,37 @@ async def test_a_triton_that_is_away_is_looked_for_again_and_again() -> None:
     await asyncio.gather(asking, return_exceptions=True)
     await triton.close()
     server.close()
+
+
+async def test_a_refused_stream_ends_by_itself() -> None:
+    """A flood of refusals would be a flood of cancels, too."""
+    ends: list[str] = []
+
+    async def refuse(requests: AsyncIterator[Any], _context: Any) -> AsyncIterator[Any]:
+        try:
+            async for _ in requests:
+                yield service_pb2.ModelStreamInferResponse(error_message="queue is full")
+            await asyncio.sleep(0.1)  # a client that cancels does so at once
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+        ends.append("by itself")
+
+    handler = grpc.stream_stream_rpc_method_handler(
+        refuse,
+        request_deserializer=service_pb2.ModelInferRequest.FromString,
+        response_serializer=service_pb2.ModelStreamInferResponse.SerializeToString,
+    )
+    service = "inference.GRPCInferenceService"
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler(service, {"ModelStreamInfer": handler})]
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    triton = Triton(f"127.0.0.1:{port}")
+    with pytest.raises(Overloaded, match="queue is full"):
+        await anext(triton.generate("Why?", max_tokens=1))
+    await triton.close()
+    await server.stop(1)
+    assert ends == ["by itself"]
