@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,8 @@ import msgspec
 
 from benchmarks import machine
 from benchmarks.finding import results, sets
+from benchmarks.finding.trial import Trial
+from benchmarks.machine import Machine
 from services.retriever.fusion import DENSE_WEIGHT, LEXICAL_WEIGHT, K
 from services.retriever.search import VECTORS, VectorIndex
 from services.retriever.settings import RetrieverSettings
@@ -36,15 +39,25 @@ QUICK_SET = 100  # questions of each set
 )
 @click.option("--size", "sizes", multiple=True, type=int, help="Chunks; may be repeated.")
 @click.option("--vectors", type=click.Choice(["FLOAT32", "FLOAT16"]), default=VECTORS.type)
+@click.option("--ef", "efs", multiple=True, type=int, help="Also try so many candidates of HNSW.")
+@click.option("--m", type=int, default=VECTORS.m, help="Neighbours of a node in HNSW.")
+@click.option(
+    "--lock",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to lock (flock) while searches are timed.",
+)
 @click.option("--grid", is_flag=True, help="Say what other constants of the fusion would give.")
 @click.option("--speed/--no-speed", default=True, help="Measure speed, too.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
-def main(
+def main(  # noqa: PLR0913 - a command's options
     *,
     quick: bool,
     data: Path | None,
     sizes: tuple[int, ...],
     vectors: Literal["FLOAT32", "FLOAT16"],
+    efs: tuple[int, ...],
+    m: int,
+    lock: Path | None,
     speed: bool,
     grid: bool,
     json_file: Path | None,
@@ -53,7 +66,8 @@ def main(
 
     Quality: public questions whose answers are known, each way of searching asked all of them.
     Speed: synthetic chunks in a real Redis, against HNSW in this process, 1, 8 and 32 clients.
-    A million chunks (`--size 1000000`) take about 8 GB of memory, and an hour on two cores.
+    A million chunks (`--size 1000000`) take about 8 GB of memory, and an hour on two cores. What
+    is found is written to the file as it comes.
 
     \b
     Examples:
@@ -62,42 +76,67 @@ def main(
       python -m benchmarks.retrieval --size 1000000 --vectors FLOAT16
     """
     chosen = sizes or (QUICK_SIZES if quick else SIZES) if speed else ()
+    trial = Trial(
+        questions=QUICK_QUESTIONS if quick else QUESTIONS,
+        vectors=replace(VECTORS, type=vectors, m=m),
+        efs=efs,
+        lock=lock,
+    )
+    ledger = Ledger(trial=trial, quick=quick, file=json_file)
     try:
-        index = replace(VECTORS, type=vectors)
-        found = asyncio.run(_measured(data, chosen, index, quick=quick, with_grid=grid))
+        asyncio.run(_measured(data, chosen, ledger, with_grid=grid))
     except ModuleNotFoundError as exc:
         raise click.ClickException(f"{exc.name} is missing: run `{SET_UP}`") from exc
     except RagstreamError as exc:
         raise click.ClickException(str(exc)) from exc
-    if json_file:
-        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+
+
+@dataclass(kw_only=True)
+class Ledger:
+    """What was found so far, on disk after each step."""
+
+    trial: Trial
+    quick: bool
+    file: Path | None
+    sets: dict[str, results.SetQuality] = field(default_factory=dict)
+    sizes: dict[str, list[results.SizeSpeed]] = field(default_factory=dict)
+    begun: float = field(default_factory=time.monotonic)
+    machine: Machine = field(default_factory=partial(machine.describe, PACKAGES))
+
+    def keep(self) -> None:
+        """Write the file."""
+        if self.file is None:
+            return
+        found = results.conclude(
+            self.sets,
+            self.sizes,
+            quick=self.quick,
+            settings=_settings(self.trial.vectors),
+            machine=self.machine,
+            seconds=time.monotonic() - self.begun,
+        )
+        self.file.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
 
 
 async def _measured(
-    data: Path | None, sizes: tuple[int, ...], vectors: VectorIndex, *, quick: bool, with_grid: bool
-) -> results.Results:
+    data: Path | None, sizes: tuple[int, ...], ledger: Ledger, *, with_grid: bool
+) -> None:
     # the peers of locks/bench-retrieval.txt are needed from here on
     from benchmarks.finding import evaluation, grid, speed  # noqa: PLC0415
 
-    begun, here = time.monotonic(), machine.describe(PACKAGES)
-    found_sets, found_sizes = {}, {}
     for one in sets.load(data) if data else ():
-        asked = evaluation.shortened(one, QUICK_SET) if quick else one
-        found_sets[one.name] = await evaluation.evaluate(asked, click.echo)
+        asked = evaluation.shortened(one, QUICK_SET) if ledger.quick else one
+        ledger.sets[one.name] = await evaluation.evaluate(asked, click.echo)
+        ledger.keep()
         if with_grid:
             await grid.grid(asked, click.echo)
-    click.echo(results.quality_table(found_sets))
+    click.echo(results.quality_table(ledger.sets))
     for size in sizes:
-        questions = QUICK_QUESTIONS if quick else QUESTIONS
-        found_sizes[str(size)] = await speed.measure(size, questions, vectors, click.echo)
-    return results.conclude(
-        found_sets,
-        found_sizes,
-        quick=quick,
-        settings=_settings(vectors),
-        machine=here,
-        seconds=time.monotonic() - begun,
-    )
+        rows = ledger.sizes.setdefault(str(size), [])
+        async for row in speed.measure(size, ledger.trial):
+            rows.append(row)
+            click.echo(results.speed_line(size, row))
+            ledger.keep()
 
 
 def _settings(vectors: VectorIndex) -> dict[str, str]:

@@ -11,8 +11,8 @@ from benchmarks.finding.ours import Vectors
 from benchmarks.finding.scores import DEPTH
 from services.retriever.search import VectorIndex
 
-Numbers = Callable[[Vectors], list[int]]
-"""Numbers of the chunks nearest to one vector [dim]."""
+Numbers = Callable[[Vectors, int], list[int]]
+"""Numbers of the chunks nearest to one vector [dim], by so many candidates."""
 _TYPES = {"FLOAT32": "f32", "FLOAT16": "f16"}
 
 
@@ -33,11 +33,12 @@ def faiss_hnsw(vectors: Vectors, like: VectorIndex) -> Numbers:
     else:
         kind: Any = faiss.ScalarQuantizer.QT_fp16
         index = faiss.IndexHNSWSQ(dim, kind, like.m, faiss.METRIC_INNER_PRODUCT)
-    index.hnsw.efConstruction, index.hnsw.efSearch = like.ef_construction, like.ef_runtime
+    index.hnsw.efConstruction = like.ef_construction
     index.train(vectors)
     index.add(vectors)
 
-    def look_up(vector: Vectors) -> list[int]:
+    def look_up(vector: Vectors, ef: int) -> list[int]:
+        index.hnsw.efSearch = ef
         _, found = index.search(vector[None], DEPTH)
         return [int(number) for number in found[0]]
 
@@ -52,11 +53,11 @@ def usearch_hnsw(vectors: Vectors, like: VectorIndex) -> Numbers:
         dtype=_TYPES[like.type],
         connectivity=like.m,
         expansion_add=like.ef_construction,
-        expansion_search=like.ef_runtime,
     )
     index.add(np.arange(len(vectors)), vectors)
 
-    def look_up(vector: Vectors) -> list[int]:
+    def look_up(vector: Vectors, ef: int) -> list[int]:
+        index.expansion_search = ef
         return [int(number) for number in index.search(vector, DEPTH).keys]
 
     return look_up

@@ -38,17 +38,19 @@ class SizeSpeed(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         system: `ragstream dense`, `ragstream hybrid`, or a peer's name.
+        ef: candidates of HNSW that a search looks at.
         recall10: share of the ten true nearest among its ten; of no meaning for a hybrid search.
         load_s: until everything can be found.
         bytes_per_chunk: of a server's memory, text included; 0 where it was not looked at.
-        latencies: for each of CLIENTS.
+        latencies: for each of CLIENTS; with one alone where `ef` is not the default.
     """
 
     system: str
-    recall10: float
     load_s: float
     bytes_per_chunk: float = 0.0
-    latencies: list[Latency]
+    ef: int = 0
+    recall10: float = 0.0
+    latencies: list[Latency] = []
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +61,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
         ndcg10: by set and way of searching.
         recall10: of our dense search, by size.
         p50_ms: of our dense search with one client, by size.
+        memory_bytes: of a chunk in our server, by size.
         p50_hybrid_ms: of our hybrid search with one client, by size.
         ratios: ours over a peer's: `p50_to_faiss_hnsw`, by size; below 1 is better.
         sets: everything about each set.
@@ -73,6 +76,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     recall10: dict[str, float]
     p50_ms: dict[str, float]
     p50_hybrid_ms: dict[str, float]
+    memory_bytes: dict[str, float]
     ratios: dict[str, dict[str, float]]
     sets: dict[str, SetQuality]
     sizes: dict[str, list[SizeSpeed]]
@@ -90,19 +94,22 @@ def conclude(
     machine: Machine,
     seconds: float,
 ) -> Results:
-    """Everything that the file says."""
-    dense = {size: p50_ms(rows, OURS_DENSE) for size, rows in sizes.items()}
+    """Everything that the file says; sizes that are not done yet only by their rows."""
+    whole = {size: rows for size, rows in sizes.items() if any(r.system == PEER for r in rows)}
+    dense = {size: p50_ms(rows, OURS_DENSE) for size, rows in whole.items()}
     return Results(
         quick=quick,
         ndcg10={
-            name: {way: one.ndcg10 for way, one in row.ways.items()} for name, row in sets.items()
+            name: {way: one.ndcg10 for way, one in found.ways.items()}
+            for name, found in sets.items()
         },
-        recall10={size: _row(rows, OURS_DENSE).recall10 for size, rows in sizes.items()},
+        recall10={size: row(rows, OURS_DENSE).recall10 for size, rows in whole.items()},
         p50_ms=dense,
-        p50_hybrid_ms={size: p50_ms(rows, OURS_HYBRID) for size, rows in sizes.items()},
+        p50_hybrid_ms={size: p50_ms(rows, OURS_HYBRID) for size, rows in whole.items()},
+        memory_bytes={size: row(rows, OURS_DENSE).bytes_per_chunk for size, rows in whole.items()},
         ratios={
             "p50_to_faiss_hnsw": {
-                size: dense[size] / p50_ms(rows, PEER) for size, rows in sizes.items()
+                size: dense[size] / p50_ms(rows, PEER) for size, rows in whole.items()
             }
         },
         sets=dict(sets),
@@ -115,18 +122,19 @@ def conclude(
 
 def p50_ms(rows: Sequence[SizeSpeed], system: str) -> float:
     """What half of a system's searches took at most, with one client."""
-    return next(one.p50_ms for one in _row(rows, system).latencies if one.clients == 1)
+    return next(one.p50_ms for one in row(rows, system).latencies if one.clients == 1)
 
 
-def _row(rows: Sequence[SizeSpeed], system: str) -> SizeSpeed:
-    return next(row for row in rows if row.system == system)
+def row(rows: Sequence[SizeSpeed], system: str) -> SizeSpeed:
+    """A system's row with the default number of candidates: the first one."""
+    return next(one for one in rows if one.system == system)
 
 
 def quality_table(sets: Mapping[str, SetQuality]) -> str:
     """How well each way finds, for people."""
     lines = ["set        way                  nDCG@10  recall@5    MRR"]
-    for name, row in sets.items():
-        lines += [_quality_line(name, way, one) for way, one in row.ways.items()]
+    for name, found in sets.items():
+        lines += [_quality_line(name, way, one) for way, one in found.ways.items()]
     return "\n".join(lines)
 
 
@@ -134,13 +142,13 @@ def _quality_line(name: str, way: str, one: Quality) -> str:
     return f"{name:9}  {way:19}  {one.ndcg10:7.4f}  {one.recall5:8.4f}  {one.mrr:5.3f}"
 
 
-def speed_line(chunks: int, row: SizeSpeed) -> str:
+def speed_line(chunks: int, found: SizeSpeed) -> str:
     """A row of the table, for people."""
     times = "  ".join(
         f"{one.clients}: {one.p50_ms:.2f} / {one.p99_ms:.2f} ms, {one.per_s:.0f}/s"
-        for one in row.latencies
+        for one in found.latencies
     )
     return (
-        f"{chunks:>9,}  {row.system:16}  recall@10 {row.recall10:.4f}  {times}  "
-        f"loaded in {row.load_s:.0f} s, {row.bytes_per_chunk:,.0f} bytes a chunk"
+        f"{chunks:>9,}  {found.system:16}  ef {found.ef:3}  recall@10 {found.recall10:.4f}  "
+        f"{times}  loaded in {found.load_s:.0f} s, {found.bytes_per_chunk:,.0f} bytes a chunk"
     )

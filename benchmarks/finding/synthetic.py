@@ -14,6 +14,7 @@ _WORDS = 50_000
 _WORDS_PER_CHUNK = 100
 _WORDS_PER_QUESTION = 6
 _ZIPF = 1.1
+_COMMON = 100  # the commonest words: a search leaves stop words out
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def make(chunks: int, questions: int, seed: int = 5) -> Synthetic:
         part = vectors[at : at + 50_000]
         part[:] = _around(drawn, centres[drawn.integers(0, len(centres), len(part))])
     asked = _around(drawn, centres[drawn.integers(0, len(centres), questions)])
-    words = tuple(_texts(drawn, questions, _WORDS_PER_QUESTION))
+    words = tuple(_texts(drawn, questions, _WORDS_PER_QUESTION, rarer_than=_COMMON))
     return Synthetic(vectors, asked, words, seed)
 
 
@@ -60,6 +61,8 @@ def _around(drawn: np.random.Generator, centres: Vectors) -> Vectors:
     return scaled
 
 
-def _texts(drawn: np.random.Generator, count: int, words: int) -> Iterator[str]:
-    for numbers in drawn.zipf(_ZIPF, (count, words)) % _WORDS:
+def _texts(
+    drawn: np.random.Generator, count: int, words: int, *, rarer_than: int = 0
+) -> Iterator[str]:
+    for numbers in rarer_than + drawn.zipf(_ZIPF, (count, words)) % _WORDS:
         yield " ".join(f"w{number}" for number in numbers)

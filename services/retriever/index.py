@@ -60,7 +60,8 @@ async def find(
     """
     limit = reach.candidates
     scope = (names, query.collection, query.document_ids)
-    commands = [search.dense(*scope, vectors.pack(vector), limit, exact=reach.exact)]
+    packed, ef = vectors.pack(vector), vectors.ef_runtime
+    commands = [search.dense(*scope, packed, limit, ef=ef, exact=reach.exact)]
     if (by_words := search.lexical(*scope, query.question, limit)) is not None:
         commands.append(by_words)
     # as one transaction: a document that is replaced between the two searches would come out mixed

@@ -80,15 +80,17 @@ def dense(
     vector: bytes,
     limit: int,
     *,
+    ef: int = 0,
     exact: bool = False,
 ) -> list[Argument]:
     """Nearest neighbours of a vector, packed as the index has them.
 
-    They are the true ones if `exact` is set, or the scope is of a few documents.
+    They are the true ones if `exact` is set, or the scope is of a few documents; else `ef`
+    candidates are looked at, 0 for as many as the index was made with.
     """
     scope, params = _scope(collection, document_ids)
-    policy = " HYBRID_POLICY ADHOC_BF" if exact or document_ids else ""
-    query = f"({scope})=>[KNN $limit @embedding $vector{policy} AS {_DISTANCE}]"
+    how = " HYBRID_POLICY ADHOC_BF" if exact or document_ids else f" EF_RUNTIME {ef}" if ef else ""
+    query = f"({scope})=>[KNN $limit @embedding $vector{how} AS {_DISTANCE}]"
     params = {**params, "vector": vector, "limit": limit}
     return [
         "FT.SEARCH", names.search_index, query, *_returning(_DISTANCE, *FIELDS),

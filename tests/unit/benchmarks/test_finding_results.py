@@ -32,6 +32,14 @@ def test_goals_are_read_from_the_right_rows() -> None:
     assert "hybrid" in quality_table(found.sets)
 
 
+def test_a_size_that_is_half_done_is_kept() -> None:
+    """An hour's load would be lost when the peers fail."""
+    sizes = {"10": [speed("ragstream dense", 4)]}
+    found = conclude({}, sizes, quick=True, settings={}, machine=HERE, seconds=1.0)
+    assert found.sizes == sizes
+    assert found.p50_ms == {}
+
+
 def test_recall_is_of_the_true_neighbours() -> None:
     """Neighbours that are none would count."""
     assert neighbours_found([[1, 2], [3, 9]], [[1, 2], [3, 4]]) == 3 / 4
