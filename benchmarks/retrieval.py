@@ -37,7 +37,9 @@ QUICK_SET = 100  # questions of each set
     show_envvar=True,
     help="Folder with clapnq/ and pubmedqa/; without it only speed is measured.",
 )
-@click.option("--size", "sizes", multiple=True, type=int, help="Chunks; may be repeated.")
+@click.option(
+    "--size", "sizes", multiple=True, type=int, help="Chunks; may be repeated: one index grows."
+)
 @click.option("--vectors", type=click.Choice(["FLOAT32", "FLOAT16"]), default=VECTORS.type)
 @click.option("--ef", "efs", multiple=True, type=int, help="Also try so many candidates of HNSW.")
 @click.option("--m", type=int, default=VECTORS.m, help="Neighbours of a node in HNSW.")
@@ -131,12 +133,12 @@ async def _measured(
         if with_grid:
             await grid.grid(asked, click.echo)
     click.echo(results.quality_table(ledger.sets))
-    for size in sizes:
-        rows = ledger.sizes.setdefault(str(size), [])
-        async for row in speed.measure(size, ledger.trial):
-            rows.append(row)
-            click.echo(results.speed_line(size, row))
-            ledger.keep()
+    if not sizes:
+        return
+    async for size, row in speed.measure(sizes, ledger.trial):
+        ledger.sizes.setdefault(str(size), []).append(row)
+        click.echo(results.speed_line(size, row))
+        ledger.keep()
 
 
 def _settings(vectors: VectorIndex) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Quality of every way to search, set by set."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmarks.finding import peers
@@ -19,7 +19,11 @@ async def evaluate(one: Collection, report: Callable[[str], None]) -> SetQuality
     report(f"{one.name}: embedding {len(one.passages)} passages, {len(texts)} questions")
     vectors, asked = embedded(one.passages, cores), embedded(texts, cores)
     report(f"{one.name}: searching")
-    rankings = await _ours(one, vectors, asked)
+    rankings = await _ours(one, vectors, asked, MODES)
+    report(f"{one.name}: the same in int8")
+    small = embedded(one.passages, cores, "int8"), embedded(texts, cores, "int8")
+    rounded = await _ours(one, *small, ("dense", "hybrid"))
+    rankings |= {f"{mode}_int8": found for mode, found in rounded.items()}
     rankings["bm25s"] = peers.bm25s_rankings(one.passages, texts)
     rankings["faiss_flat"] = peers.faiss_rankings(vectors, asked)
     rankings["langchain_ensemble"] = peers.langchain_rankings(one.passages, vectors, texts, asked)
@@ -31,10 +35,12 @@ async def evaluate(one: Collection, report: Callable[[str], None]) -> SetQuality
     )
 
 
-async def _ours(one: Collection, vectors: Vectors, asked: Vectors) -> dict[str, list[list[int]]]:
+async def _ours(
+    one: Collection, vectors: Vectors, asked: Vectors, modes: Sequence[Mode]
+) -> dict[str, list[list[int]]]:
     async with running(one.name, RetrieverSettings().candidates) as ours:
         await ours.load(one.passages, vectors)
-        return {mode: await _asked(ours, one, asked, mode) for mode in MODES}
+        return {mode: await _asked(ours, one, asked, mode) for mode in modes}
 
 
 async def _asked(ours: Ours, one: Collection, asked: Vectors, mode: Mode) -> list[list[int]]:

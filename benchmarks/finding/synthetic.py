@@ -9,6 +9,7 @@ from benchmarks.finding.ours import Vectors
 
 DIM = 384
 _CHUNKS_PER_CLUSTER = 100
+_PIECE = 50_000  # chunks made at once
 _SPREAD = 0.7  # length of the noise around a cluster's centre, whose length is 1
 _WORDS = 50_000
 _WORDS_PER_CHUNK = 100
@@ -18,19 +19,30 @@ _COMMON = 100  # the commonest words: a search leaves stop words out
 
 
 @dataclass(frozen=True, slots=True)
-class Synthetic:
-    """A corpus that is made piece by piece: a million texts at once would be in the way.
+class Questions:
+    """What is asked of a corpus.
 
     Attributes:
-        vectors: of length 1, [chunks, DIM].
-        asked: vectors of questions, [questions, DIM]: near some cluster, equal to no chunk.
-        questions: their words.
-        seed: of the texts.
+        vectors: [questions, DIM]: near some cluster, equal to no chunk.
+        words: of each.
     """
 
     vectors: Vectors
-    asked: Vectors
-    questions: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Synthetic:
+    """A corpus whose beginnings are corpora, too; texts are made when they are wanted.
+
+    Attributes:
+        vectors: of length 1, [chunks, DIM]; a cluster's lie side by side, as a document's would.
+        centres: of the clusters, [clusters, DIM].
+        seed: of texts and questions.
+    """
+
+    vectors: Vectors
+    centres: Vectors
     seed: int
 
     def texts(self, at: int, count: int) -> Iterator[str]:
@@ -38,18 +50,24 @@ class Synthetic:
         drawn = np.random.default_rng((self.seed, at))
         yield from _texts(drawn, count, _WORDS_PER_CHUNK)
 
+    def questions(self, chunks: int, count: int) -> Questions:
+        """Questions about the first chunks."""
+        drawn = np.random.default_rng((self.seed, chunks, count))
+        near = drawn.integers(0, max(1, chunks // _CHUNKS_PER_CLUSTER), count)
+        words = _texts(drawn, count, _WORDS_PER_QUESTION, rarer_than=_COMMON)
+        return Questions(_around(drawn, self.centres[near]), tuple(words))
 
-def make(chunks: int, questions: int, seed: int = 5) -> Synthetic:
+
+def make(chunks: int, seed: int = 5) -> Synthetic:
     """A corpus; the same for the same arguments."""
     drawn = np.random.default_rng(seed)
-    centres = _around(drawn, np.zeros((max(1, chunks // _CHUNKS_PER_CLUSTER), DIM), np.float32))
+    count = -(-chunks // _CHUNKS_PER_CLUSTER)
+    centres = _around(drawn, np.zeros((count, DIM), np.float32))
     vectors = np.empty((chunks, DIM), np.float32)
-    for at in range(0, chunks, 50_000):  # in pieces: the noise of a million takes as much again
-        part = vectors[at : at + 50_000]
-        part[:] = _around(drawn, centres[drawn.integers(0, len(centres), len(part))])
-    asked = _around(drawn, centres[drawn.integers(0, len(centres), questions)])
-    words = tuple(_texts(drawn, questions, _WORDS_PER_QUESTION, rarer_than=_COMMON))
-    return Synthetic(vectors, asked, words, seed)
+    for at in range(0, chunks, _PIECE):  # the noise of all at once would take as much again
+        numbers = np.arange(at, min(at + _PIECE, chunks)) // _CHUNKS_PER_CLUSTER
+        vectors[at : at + _PIECE] = _around(drawn, centres[numbers])
+    return Synthetic(vectors, centres, seed)
 
 
 def _around(drawn: np.random.Generator, centres: Vectors) -> Vectors:
