@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import statistics
 import subprocess
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -12,7 +15,7 @@ import msgspec
 
 from benchmarks import machine
 from benchmarks.finding import perl_faq
-from benchmarks.finding.pipeline import Ingested, cores, ingest
+from benchmarks.finding.pipeline import cores, ingest
 from benchmarks.places import WHEELS
 from services.model_builder import sources
 from services.model_builder.info import Precision
@@ -22,6 +25,8 @@ from shared.errors import RagstreamError
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 PACKAGES = ("ragstream", "nvidia-pytriton", "onnxruntime")
 DOCUMENTS, QUICK_DOCUMENTS = 200, 40
+ROUNDS = 3
+PEER = "sentence_transformers"
 _PEER_LIMIT_S = 1_800
 
 
@@ -30,7 +35,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         quick: whether it was the short form.
-        chunks_per_s: `fp32` and `int8` through the whole pipeline, `sentence_transformers`.
+        chunks_per_s: `fp32` and `int8` through the whole pipeline, `sentence_transformers`: medians.
+        rounds: the same, of each round.
         ratios: `chunks_per_s_fp32` and `chunks_per_s_int8`, ours over the peer's encode.
         chunks: how many there were.
         machine: where.
@@ -39,6 +45,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
     quick: bool
     chunks_per_s: dict[str, float]
+    rounds: dict[str, list[float]]
     ratios: dict[str, float]
     chunks: int
     machine: machine.Machine
@@ -46,54 +53,67 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Fewer documents.")
+@click.option("--quick", is_flag=True, help="Fewer documents, one round.")
+@click.option("--rounds", type=click.IntRange(min=1), default=ROUNDS, show_default=True)
 @click.option(
     "--peer-python",
     type=click.Path(exists=True, dir_okay=False),
     help="A Python with sentence-transformers; without it nothing is compared.",
 )
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
-def main(*, quick: bool, peer_python: str | None, json_file: Path | None) -> None:
+def main(*, quick: bool, rounds: int, peer_python: str | None, json_file: Path | None) -> None:
     """Ingest Perl's manual through Redis, the workers and Triton, in fp32 and in int8.
 
     The peer encodes the same chunks with the same weights in one process, on as many threads as
-    there are cores, and does nothing else: no reading, no chunking, no index.
+    there are cores, and does nothing else: no reading, no chunking, no index. Each round measures
+    each of them once; ratios are medians of the rounds'.
     """
-    begun = time.monotonic()
+    begun, seen = time.monotonic(), defaultdict[str, list[float]](list)
+    texts = perl_faq.documents(QUICK_DOCUMENTS if quick else DOCUMENTS)
     try:
-        found, chunks = asyncio.run(_ours(QUICK_DOCUMENTS if quick else DOCUMENTS))
-        speeds: dict[str, float] = {one.precision: one.chunks_per_s for one in found}
-        ratios = {}
-        if peer_python:
-            peer = len(chunks) / _peer_seconds(peer_python, chunks)
-            ratios = {f"chunks_per_s_{name}": speed / peer for name, speed in speeds.items()}
-            speeds["sentence_transformers"] = peer
+        for _ in range(1 if quick else rounds):
+            speeds, chunks = asyncio.run(_ours(texts))
+            if peer_python:
+                speeds[PEER] = len(chunks) / _peer_seconds(peer_python, chunks)
+            for name, speed in speeds.items():
+                seen[name].append(speed)
+                click.echo(f"{name:22} {speed:7.1f} chunks/s")
     except RagstreamError as exc:
         raise click.ClickException(str(exc)) from exc
-    for name, speed in speeds.items():
-        click.echo(f"{name:22} {speed:7.1f} chunks/s")
-    for name, ratio in ratios.items():
-        click.echo(f"{name:22} {ratio:7.2f}x the peer's")
+    results = Results(
+        quick=quick,
+        chunks_per_s={name: statistics.median(found) for name, found in seen.items()},
+        rounds=dict(seen),
+        ratios=ratios(seen),
+        chunks=len(chunks),
+        machine=machine.describe(PACKAGES),
+        seconds=time.monotonic() - begun,
+    )
+    for name, ratio in results.ratios.items():
+        click.echo(f"{name:22} {ratio:7.2f}x the peer's, median of {len(seen[PEER])}")
     if json_file:
-        results = Results(
-            quick=quick,
-            chunks_per_s=speeds,
-            ratios=ratios,
-            chunks=len(chunks),
-            machine=machine.describe(PACKAGES),
-            seconds=time.monotonic() - begun,
-        )
         encoded = msgspec.json.encode(results)
         json_file.write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
 
 
-async def _ours(documents: int) -> tuple[list[Ingested], list[str]]:
-    texts = perl_faq.documents(documents)
-    found, chunks = [], list[str]()
+def ratios(seen: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Ours over the peer's: the median of what each round gave; empty without a peer."""
+    peer = seen.get(PEER, [])
+    return {
+        f"chunks_per_s_{name}": statistics.median(
+            ours / theirs for ours, theirs in zip(found, peer, strict=True)
+        )
+        for name, found in seen.items()
+        if peer and name != PEER
+    }
+
+
+async def _ours(texts: Sequence[str]) -> tuple[dict[str, float], list[str]]:
+    """Chunks per second by precision, and the chunks."""
+    found, chunks = dict[str, float](), list[str]()
     for precision in PRECISIONS:
         run, chunks = await ingest(texts, precision, click.echo)
-        found.append(run)
-        click.echo(f"{precision}: {run.chunks} chunks in {run.seconds:.1f} s")
+        found[precision] = run.chunks_per_s
     return found, chunks
 
 

@@ -104,6 +104,17 @@ def embedder_recipe(choice: str | None, precision: Precision | None = None) -> R
     return _from_folder("embedder", Path(choice).resolve(), own.copy_embedder, FOLDER_CODE)
 
 
+def reranker_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
+    """The reranker, from a user's ONNX folder: there is none by default.
+
+    Raises:
+        ModelBuildError: no folder is named, or it does not exist; a precision is.
+    """
+    if choice is None or precision is not None:
+        raise ModelBuildError("a reranker is a folder with an ONNX cross-encoder, as it is")
+    return _from_folder("reranker", Path(choice).resolve(), own.copy_reranker, FOLDER_CODE)
+
+
 def generator_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
     """The generator, from a user's weights or (None) the default ones.
 

@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from services.retriever import index
 from services.retriever.index import Reach
+from services.retriever.reranking import Reranker
 from shared.messages import Generate, Index, Retrieve
 from shared.streams import Effect, Entry, Namespace, order, publish
 from shared.timing import Stopwatch
@@ -21,20 +22,23 @@ async def retrieve(
     names: Namespace,
     wanted: Wanted,
     reach: Reach,
+    reranker: Reranker | None = None,
 ) -> list[Effect]:
     """Find the passages for a question and hand both to the generator."""
     watch, query = Stopwatch(entry), message.query
     await wanted.check(query, message.accepted_ms)
     if query.top_k:
         reach = replace(reach, top_k=query.top_k, candidates=max(reach.candidates, query.top_k))
-    hits = await index.find(redis, names, query, message.embedding, reach)
+    wider = reranker.wider(reach) if reranker else reach
     found = Generate(
         query=query,
-        hits=hits,
+        hits=await index.find(redis, names, query, message.embedding, wider),
         accepted_ms=message.accepted_ms,
         timings_ms={**message.timings_ms, "retriever": watch.read()},
         models=message.models,
     )
+    if reranker:
+        found = await reranker.order(found, reach)
     return [publish(names.lane(names.generate, query.priority), found)]
 
 

@@ -35,6 +35,10 @@ class Reach:
     per_document: int
     exact: bool = False
 
+    def most_of_one(self, query: Query) -> int:
+        """Most passages of one document: a question about one alone has no limit."""
+        return self.top_k if len(query.document_ids) == 1 else self.per_document
+
 
 async def find(
     redis: Redis,
@@ -77,8 +81,7 @@ async def find(
     _check_scope(query, bool(known), owners)
     _raise_first(replies)
     found = _fused([search.read_hits(names, reply) for reply in replies])
-    per_document = reach.top_k if len(query.document_ids) == 1 else reach.per_document
-    return choose(found, top_k=reach.top_k, per_document=per_document)
+    return choose(found, top_k=reach.top_k, per_document=reach.most_of_one(query))
 
 
 def _raise_first(replies: Sequence[object]) -> None:
