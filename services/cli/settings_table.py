@@ -13,7 +13,7 @@ from services.generator.settings import GeneratorSettings
 from services.ingestor.settings import IngestorSettings
 from services.retriever.settings import RetrieverSettings
 from shared.settings import CommonSettings, Settings, StackSettings
-from shared.triton import EMBEDDER, GENERATOR
+from shared.triton import EMBEDDER, GENERATOR, RERANKER
 
 KINDS: dict[str, type[Settings]] = {
     "Shared by all workers and clients": CommonSettings,
@@ -24,7 +24,11 @@ KINDS: dict[str, type[Settings]] = {
     "Local stack (`ragstream up`)": StackSettings,
 }
 # Read inside Triton: a variable of the server's environment, not of a worker's.
-MODELS = {"Embedder inside Triton": EMBEDDER, "Generator inside Triton": GENERATOR}
+MODELS = {
+    "Embedder inside Triton": EMBEDDER,
+    "Generator inside Triton": GENERATOR,
+    "Reranker inside Triton": RERANKER,
+}
 _COLUMNS = "| variable | default | bounds | what it does |\n|---|---|---|---|"
 _HEAD = """# Settings
 

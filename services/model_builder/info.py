@@ -30,6 +30,22 @@ class EmbedderInfo(msgspec.Struct, frozen=True, kw_only=True):
     normalize: bool
 
 
+class RerankerInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A reranker's `model.json`.
+
+    Attributes:
+        name: for people.
+        max_tokens: longest input of the graph, question, passage and special tokens together.
+        inputs: as in EmbedderInfo.
+        output: of the graph, [n, 1] relevance or [n, 2] irrelevant and relevant.
+    """
+
+    name: str
+    max_tokens: int
+    inputs: tuple[str, ...]
+    output: str
+
+
 Precision = Literal["fp32", "int8", "fp16", "int4"]
 
 
