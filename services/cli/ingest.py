@@ -28,7 +28,10 @@ from shared.settings import load
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How it went with one file. `sent`: nobody waited; `waiting`: not done in time."""
+    """How it went with one file. `sent`: nobody waited; `waiting`: not done in time.
+
+    `missing` says what of an ingested one could not be read.
+    """
 
     id: str
     path: str
@@ -36,6 +39,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     chunks: int = 0
     pages: int | None = None
     title: str = ""
+    missing: str = ""
     error_code: str = ""
     error: str = ""
 
@@ -191,6 +195,7 @@ def _done(sent: Result, state: DocumentState) -> Result:
         chunks=state.chunks,
         pages=state.pages,
         title=state.title,
+        missing=state.missing,
         error_code=state.error_code,
         error=state.error,
     )
@@ -212,7 +217,8 @@ def _detail(result: Result) -> str:
     match result.state:
         case "ingested":
             pages = f", {result.pages} pages" if result.pages else ""
-            return f"  ({result.chunks} chunks{pages})"
+            missing = f"  incomplete: {render.one_line(result.missing)}" if result.missing else ""
+            return f"  ({result.chunks} chunks{pages}){missing}"
         case "failed":
             return f"  {render.one_line(result.error)} [{result.error_code}]"
         case _:
