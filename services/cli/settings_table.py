@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from services.cli.model_settings import ModelSetting, read_settings
+from services.cli.remote import FetchSettings
 from services.embedder.settings import EmbedderSettings
 from services.generator.settings import GeneratorSettings
 from services.ingestor.settings import IngestorSettings
@@ -22,6 +23,7 @@ KINDS: dict[str, type[Settings]] = {
     "Retriever": RetrieverSettings,
     "Generator": GeneratorSettings,
     "Local stack (`ragstream up`)": StackSettings,
+    "Addresses (`ragstream ingest`)": FetchSettings,
 }
 # Read inside Triton: a variable of the server's environment, not of a worker's.
 MODELS = {
