@@ -35,7 +35,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         quick: whether it was the short form.
-        chunks_per_s: `fp32` and `int8` through the whole pipeline, `sentence_transformers`: medians.
+        chunks_per_s: `fp32`, `int8` through the whole pipeline, `sentence_transformers`: medians.
         rounds: the same, of each round.
         ratios: `chunks_per_s_fp32` and `chunks_per_s_int8`, ours over the peer's encode.
         chunks: how many there were.
