@@ -35,7 +35,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         quick: whether it was the short form.
-        chunks_per_s: `fp32` and `int8` through the whole pipeline, `sentence_transformers`.
+        chunks_per_s: `fp32`, `int8` through the whole pipeline, `sentence_transformers`: medians.
         rounds: the same, of each round.
         ratios: `chunks_per_s_fp32` and `chunks_per_s_int8`, ours over the peer's encode.
         chunks: how many there were.
@@ -53,7 +53,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Fewer documents, one round.")
+@click.option("--quick", is_flag=True, help="Fewer documents.")
 @click.option("--rounds", type=click.IntRange(min=1), default=ROUNDS, show_default=True)
 @click.option(
     "--peer-python",
@@ -71,7 +71,7 @@ def main(*, quick: bool, rounds: int, peer_python: str | None, json_file: Path |
     begun, seen = time.monotonic(), defaultdict[str, list[float]](list)
     texts = perl_faq.documents(QUICK_DOCUMENTS if quick else DOCUMENTS)
     try:
-        for _ in range(1 if quick else rounds):
+        for _ in range(rounds):
             speeds, chunks = asyncio.run(_ours(texts))
             if peer_python:
                 speeds[PEER] = len(chunks) / _peer_seconds(peer_python, chunks)

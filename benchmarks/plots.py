@@ -1,11 +1,13 @@
-"""A comparison's plot; the one module that needs matplotlib."""
+"""Comparisons' plots; the one module that needs matplotlib."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
+from benchmarks.finding.results import Results as Finding
+from benchmarks.finding.results import SizeSpeed
 from benchmarks.results import PEER, Median
 
 _PANELS = {
@@ -33,6 +35,36 @@ def draw(medians: Sequence[Median], path: Path) -> None:
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
     axes[0].legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+_GROWTH: Mapping[str, Callable[[SizeSpeed], float]] = {
+    "p50 with one client, ms": lambda row: row.latencies[0].p50_ms,
+    "recall@10": lambda row: row.recall10,
+    "time to load, s": lambda row: row.load_s,
+}
+
+
+def draw_growth(found: Finding, path: Path) -> None:
+    """One panel a figure, over the number of chunks; a line for each system and ef."""
+    mpl.use("Agg")
+    figure, axes = plt.subplots(1, len(_GROWTH), figsize=(15, 4.5))
+    lines: dict[tuple[str, int], list[tuple[int, SizeSpeed]]] = {}
+    for size, rows in found.sizes.items():
+        for row in rows:
+            lines.setdefault((row.system, row.ef), []).append((int(size), row))
+    for axis, (title, value) in zip(axes, _GROWTH.items(), strict=True):
+        for (system, ef), points in lines.items():
+            if title == "recall@10" and "hybrid" in system:
+                continue  # its ten are no nearest neighbours
+            ordered = sorted(points, key=lambda point: point[0])
+            sizes, values = [at for at, _ in ordered], [value(row) for _, row in ordered]
+            axis.plot(sizes, values, label=f"{system}, ef {ef}", marker="o")
+        axis.set(title=title, xlabel="chunks", xscale="log")
+        axis.grid(alpha=0.3)
+    axes[1].legend(fontsize="small")
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     plt.close(figure)

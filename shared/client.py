@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 
 from shared.backpressure import Publisher
 from shared.claims import forget_gone
-from shared.documents import DocumentState, look_up
+from shared.documents import DocumentState, look_up, look_up_all
 from shared.errors import InvalidMessage
 from shared.messages import (
     Answer,
@@ -260,12 +260,13 @@ class RagstreamClient:
         deadline = _Deadline(timeout_s)
         waiting = list(dict.fromkeys(document_ids))
         while waiting:
-            states = [await self.document(document_id) for document_id in waiting]
-            done = [state for state in states if state.state in {"ingested", "failed"}]
-            for state in done:
-                waiting.remove(state.id)
+            with told():
+                states = await look_up_all(self._redis, self._names, waiting)
+            done = {one.id: one for one in states if one.state in {"ingested", "failed"}}
+            waiting = [document_id for document_id in waiting if document_id not in done]
+            for state in done.values():
                 yield state
-            if waiting and not done:
+            if waiting:
                 await asyncio.sleep(min(_POLL_S, deadline.block_ms() / 1000))
 
     async def document(self, document_id: str) -> DocumentState:

@@ -1,6 +1,6 @@
 """What is known of documents: looked up, listed and removed."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,17 @@ async def look_up(redis: Redis, names: Namespace, document_id: str) -> DocumentS
     """What is known of a document; state `unknown` if nothing is."""
     record: dict[Any, Any] = await redis.hgetall(names.document(document_id))
     return _state(document_id, record)
+
+
+async def look_up_all(
+    redis: Redis, names: Namespace, document_ids: Sequence[str]
+) -> list[DocumentState]:
+    """What is known of several documents, in one round trip."""
+    async with redis.pipeline(transaction=False) as pipe:
+        for document_id in document_ids:
+            pipe.hgetall(names.document(document_id))
+        records = await pipe.execute()
+    return [_state(found, record) for found, record in zip(document_ids, records, strict=True)]
 
 
 async def each_document(

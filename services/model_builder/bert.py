@@ -2,7 +2,7 @@
 
 The graph's operators are ONNX Runtime's fused ones, the same that its optimizer would find. In int8
 the linear layers multiply integers: weights are rounded here, activations as they come, with one
-scale for a whole batch, so that a text's vector depends a little on what was embedded beside it.
+scale for a whole run. On a CPU a run is one text, so that its vector depends on nothing else.
 """
 
 from collections.abc import Callable, Mapping

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from embedder_session import open_session
+from embedder_session import CPU, open_session
 from numpy.typing import NDArray
 from token_batches import batches, encode, load_tokenizer, model_ids, padded
 from tokenizers import Encoding
@@ -43,16 +44,22 @@ class EmbedderInfo:
 class Embedder:
     """A graph, its tokenizer and how to run them.
 
+    On a CPU each text is a run of its own, on one thread, and as many run at once as there are
+    threads: nothing is padded, a text's activations stay in its core's cache, no thread waits for
+    another, and in int8 a vector depends on its text alone. A GPU wants batches.
+
     Args:
         folder: a built model's version folder.
-        threads: of one run, on the CPU.
-        batch_tokens: most tokens of one run, padding included.
+        threads: texts at once, on the CPU.
+        batch_tokens: most tokens of one run on a GPU, padding included.
     """
 
     def __init__(self, folder: Path, threads: int, batch_tokens: int) -> None:
         self.info = EmbedderInfo.read(folder)
         self._tokenizer = load_tokenizer(str(folder / "tokenizer.json"))
-        self._session = open_session(folder / "model.onnx", threads)
+        self._session = open_session(folder / "model.onnx", threads=1)
+        self._alone = self._session.get_providers()[0] == CPU
+        self._pool = ThreadPoolExecutor(threads if self._alone else 1)
         self._batch_tokens = batch_tokens
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
@@ -63,8 +70,11 @@ class Embedder:
         """Vectors of encoded texts, float32 [texts, dim], in the texts' order."""
         ids = [model_ids(self._tokenizer, one, self.info.max_tokens) for one in encodings]
         vectors = np.empty((len(ids), self.info.dim), np.float32)
-        for group in batches([len(row) for row in ids], self._batch_tokens):
-            vectors[group] = self._run([ids[index] for index in group])
+        groups = batches([len(row) for row in ids], 0 if self._alone else self._batch_tokens)
+        groups.reverse()  # the longest first: no thread begins one while the others are done
+        runs = self._pool.map(self._run, [[ids[index] for index in group] for group in groups])
+        for group, rows in zip(groups, runs, strict=True):
+            vectors[group] = rows
         return vectors
 
     def _run(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from embedder_session import open_session
+from embedder_session import CPU, open_session
 from numpy.typing import NDArray
 from token_batches import batches, load_tokenizer, padded
 from tokenizers import Encoding
@@ -43,10 +44,12 @@ class RerankerInfo:
 class Reranker:
     """A graph, its tokenizer and how to run them.
 
+    On a CPU each pair is a run of its own, as in the embedder; a GPU wants batches.
+
     Args:
         folder: a built model's version folder.
-        threads: of one run, on the CPU.
-        batch_tokens: most tokens of one run, padding included.
+        threads: pairs at once, on the CPU.
+        batch_tokens: most tokens of one run on a GPU, padding included.
     """
 
     def __init__(self, folder: Path, threads: int, batch_tokens: int) -> None:
@@ -54,15 +57,20 @@ class Reranker:
         self._tokenizer = load_tokenizer(str(folder / "tokenizer.json"))
         # of question and passage, the longer one is cut
         self._tokenizer.enable_truncation(self._info.max_tokens)
-        self._session = open_session(folder / "model.onnx", threads)
+        self._session = open_session(folder / "model.onnx", threads=1)
+        self._alone = self._session.get_providers()[0] == CPU
+        self._pool = ThreadPoolExecutor(threads if self._alone else 1)
         self._batch_tokens = batch_tokens
 
     def scores(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """How well each passage answers its question, 0..1, float32 [pairs]."""
         encodings = self._tokenizer.encode_batch(list(pairs))
         found = np.empty(len(pairs), np.float32)
-        for group in batches([len(one) for one in encodings], self._batch_tokens):
-            found[group] = self._run([encodings[index] for index in group])
+        groups = batches([len(one) for one in encodings], 0 if self._alone else self._batch_tokens)
+        groups.reverse()  # the longest first
+        runs = self._pool.map(self._run, [[encodings[index] for index in g] for g in groups])
+        for group, scores in zip(groups, runs, strict=True):
+            found[group] = scores
         return found
 
     def _run(self, encodings: Sequence[Encoding]) -> NDArray[np.float32]:
