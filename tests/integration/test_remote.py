@@ -66,9 +66,7 @@ async def test_one_that_is_too_large_is_left(base: str) -> None:
         await asyncio.to_thread(fetch, f"{base}/paper.txt", 14_999)
 
 
-@pytest.mark.parametrize(
-    ("name", "says"), [("gone.txt", "404"), ("plain.txt", "is not https")]
-)
+@pytest.mark.parametrize(("name", "says"), [("gone.txt", "404"), ("plain.txt", "is not https")])
 async def test_what_cannot_be_had_is_said(base: str, name: str, says: str) -> None:
     """A page of an error would become a document, or a redirect lead to plain http."""
     with pytest.raises(UnreadableDocument, match=says):
