@@ -1,4 +1,4 @@
-"""Redis's users as k8s/redis/ writes them: each can do its work, and nothing else."""
+"""Redis's users as k8s/bases/redis/ writes them: each can do its work, and nothing else."""
 
 import os
 import subprocess
@@ -24,8 +24,8 @@ from tests.redis_server import RedisAddress, running_redis
 from tests.triton_server import TritonPorts, running_triton
 from tests.worker_process import WORKER, running_worker
 
-USERS = (*WORKERS, "client", "operator", "replica", "sentinel")
-FOLDER = Path(__file__).parents[2] / "k8s" / "redis"
+USERS = (*WORKERS, "client", "operator", "scaler", "replica", "sentinel")
+FOLDER = Path(__file__).parents[2] / "k8s" / "bases" / "redis"
 TINY_MODELS = Path(__file__).parents[1] / "chaos" / "models"
 
 
