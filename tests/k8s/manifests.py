@@ -83,10 +83,8 @@ def overlay(name: str) -> tuple[Object, ...]:
 @cache
 def compose() -> Object:
     """The compose file, its variables and anchors resolved."""
-    text = tool(
-        "docker-compose", "config", "--format", "json", RAGSTREAM_REDIS_PASSWORD="of-the-test"
-    )
-    found: Object = json.loads(text)
+    given = {"RAGSTREAM_REDIS_PASSWORD": "of-the-test"}
+    found: Object = json.loads(tool("docker-compose", "config", "--format", "json", **given))
     return found
 
 

@@ -50,7 +50,7 @@ def _ports(policy: Object) -> Iterable[Object]:
         yield from rules["ports"]
 
 
-def _allows(  # noqa: PLR0913, PLR0917 - the question has six parts
+def _allows(
     policies: Iterable[Object],
     own: Mapping[str, str],
     other: Mapping[str, str],

@@ -5,6 +5,7 @@ from typing import Any
 
 # No number of a system's own user, root's least of all.
 _LEAST_USER = 100
+_OF_THE_NODE = ("hostNetwork", "hostPID", "hostIPC")
 
 
 def faults(pod: Mapping[str, Any]) -> list[str]:
@@ -19,26 +20,20 @@ def faults(pod: Mapping[str, Any]) -> list[str]:
 
 def _of_pod(pod: Mapping[str, Any]) -> Iterator[str]:
     security = pod.get("securityContext", {})
-    if security.get("runAsNonRoot") is not True:
-        yield "may run as root"
-    if security.get("runAsUser", 0) < _LEAST_USER or security.get("runAsGroup", 0) < _LEAST_USER:
-        yield "names no user and group of its own"
-    if security.get("seccompProfile") != {"type": "RuntimeDefault"}:
-        yield "may call all of the kernel"
-    if pod.get("automountServiceAccountToken") is not False:
-        yield "is given a token for the cluster"
-    if pod.get("enableServiceLinks") is not False:
-        yield "is given variables that a worker refuses"
-    if any(pod.get(name) for name in ("hostNetwork", "hostPID", "hostIPC")):
-        yield "shares namespaces with its node"
-    if any("hostPath" in volume for volume in pod.get("volumes", ())):
-        yield "sees its node's files"
-    if not pod.get("priorityClassName"):
-        yield "has no priority"
-    if not pod.get("topologySpreadConstraints"):
-        yield "is spread over no nodes"
-    if not pod.get("terminationGracePeriodSeconds"):
-        yield "says not how long it may take to end"
+    user, group = (security.get(name, 0) for name in ("runAsUser", "runAsGroup"))
+    rules = {
+        "may run as root": security.get("runAsNonRoot") is not True,
+        "names no user and group of its own": min(user, group) < _LEAST_USER,
+        "may call all of the kernel": security.get("seccompProfile") != {"type": "RuntimeDefault"},
+        "is given a token for the cluster": pod.get("automountServiceAccountToken") is not False,
+        "is given variables that a worker refuses": pod.get("enableServiceLinks") is not False,
+        "shares namespaces with its node": any(pod.get(name) for name in _OF_THE_NODE),
+        "sees its node's files": any("hostPath" in volume for volume in pod.get("volumes", ())),
+        "has no priority": not pod.get("priorityClassName"),
+        "is spread over no nodes": not pod.get("topologySpreadConstraints"),
+        "says not how long it may take to end": not pod.get("terminationGracePeriodSeconds"),
+    }
+    return (fault for fault, is_broken in rules.items() if is_broken)
 
 
 def _of_container(container: Mapping[str, Any]) -> Iterator[str]:

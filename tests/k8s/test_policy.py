@@ -40,8 +40,8 @@ def _set(**values: object) -> Callable[[dict[str, Any]], None]:
     return lambda pod: pod.update(values)
 
 
-def _of_container(name: str, value: object) -> Callable[[dict[str, Any]], None]:
-    return lambda pod: pod["initContainers"][0]["securityContext"].update({name: value})
+def _of_container(**values: object) -> Callable[[dict[str, Any]], None]:
+    return lambda pod: pod["initContainers"][0]["securityContext"].update(values)
 
 
 BREACHES = [
@@ -52,11 +52,11 @@ BREACHES = [
     (_set(volumes=[{"name": "node", "hostPath": {"path": "/"}}]), 1),
     (_set(priorityClassName=""), 1),
     (_set(topologySpreadConstraints=[]), 1),
-    (_of_container("allowPrivilegeEscalation", True), 1),
-    (_of_container("privileged", True), 1),
-    (_of_container("readOnlyRootFilesystem", False), 1),
-    (_of_container("capabilities", {"drop": ["ALL"], "add": ["NET_ADMIN"]}), 1),
-    (_of_container("runAsUser", 0), 1),
+    (_of_container(allowPrivilegeEscalation=True), 1),
+    (_of_container(privileged=True), 1),
+    (_of_container(readOnlyRootFilesystem=False), 1),
+    (_of_container(capabilities={"drop": ["ALL"], "add": ["NET_ADMIN"]}), 1),
+    (_of_container(runAsUser=0), 1),
     (lambda pod: pod["initContainers"][0].pop("resources"), 2),
     (lambda pod: pod["containers"][0].pop("livenessProbe"), 1),
 ]

@@ -16,7 +16,7 @@ from shared.streams import Namespace
 from tests.k8s.manifests import Object, environment, of_kind, overlay, workloads
 
 SCALED = ("gpu", "production")
-# What a trigger may say, by https://keda.sh/docs/latest/scalers/redis-streams/: the CRD leaves it open.
+# What a trigger may say, by keda.sh/docs/latest/scalers/redis-streams: the CRD leaves it open.
 KNOWN = {
     "address",
     "stream",
@@ -31,9 +31,7 @@ KNOWN = {
 def slots(name: str) -> dict[tuple[str, str], int]:
     """How many entries one worker of a group has in hand, by (group, stream)."""
     objects = overlay(name)
-    variables = {
-        part: environment(objects, pod.main) for part, pod in workloads(objects).items()
-    }
+    variables = {part: environment(objects, pod.main) for part, pod in workloads(objects).items()}
     names = Namespace(load(CommonSettings, variables[EMBEDDER]).namespace)
     embedder = load(EmbedderSettings, variables[EMBEDDER])
     return {
@@ -102,7 +100,9 @@ def _length(said: Object) -> bool:
 def test_who_is_scaled_says_no_number_of_its_own(name: str) -> None:
     """Each `kubectl apply` would set back what KEDA had decided."""
     pods = workloads(overlay(name))
-    scaled = {item["spec"]["scaleTargetRef"]["name"] for item in of_kind(overlay(name), "ScaledObject")}
+    scaled = {
+        item["spec"]["scaleTargetRef"]["name"] for item in of_kind(overlay(name), "ScaledObject")
+    }
     assert {INGESTOR, EMBEDDER, RETRIEVER, GENERATOR} <= scaled
     assert [part for part in scaled if "replicas" in pods[part].object["spec"]] == []
 

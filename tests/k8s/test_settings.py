@@ -12,7 +12,7 @@ from services.embedder.settings import EmbedderSettings
 from services.generator.settings import GeneratorSettings
 from services.ingestor.settings import IngestorSettings
 from services.retriever.settings import RetrieverSettings
-from shared.settings import PREFIX, CommonSettings, load
+from shared.settings import PREFIX, CommonSettings, Settings, load
 from tests.k8s.manifests import (
     OVERLAYS,
     Object,
@@ -23,7 +23,7 @@ from tests.k8s.manifests import (
     workloads,
 )
 
-OWN = {
+OWN: dict[str, type[Settings]] = {
     "ingestor": IngestorSettings,
     "embedder": EmbedderSettings,
     "retriever": RetrieverSettings,
