@@ -44,7 +44,7 @@ def prepare(folder: Path, primary: str, **variables: str) -> dict[str, str]:
 
 
 def here() -> str:
-    """This machine's name, as `hostname` says it."""
+    """This machine's name, as `uname -n` says it."""
     return os.uname().nodename
 
 

@@ -1,6 +1,9 @@
 """Every overlay is what Kubernetes and KEDA take."""
 
 import json
+import re
+import shutil
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from tests.k8s.manifests import (
     K8S,
     NAMESPACE,
     OVERLAYS,
+    ROOT,
     Object,
     environment,
     of_kind,
@@ -24,6 +28,7 @@ from tests.k8s.manifests import (
 
 VERSIONS = ("1.30", "1.34", "1.35", "1.36", "1.37")  # the oldest that will do, and the newest
 KEDA = {"ScaledObject": ScaledObject, "TriggerAuthentication": TriggerAuthentication}
+DOCS = ROOT / "docs" / "kubernetes.md"
 CLUSTER_WIDE = {"Namespace", "PriorityClass"}
 
 
@@ -105,14 +110,51 @@ def test_every_component_is_used() -> None:
         assert used or component.name == "external-redis"  # rendered above
 
 
+def _up_to(folder: Path) -> Path:
+    """The way from a folder to k8s/: kustomize takes no absolute one."""
+    return Path(*[".."] * (len(folder.resolve().parts) - 1)) / K8S.resolve().relative_to("/")
+
+
 def with_components(folder: Path, *names: str) -> Path:
     """A kustomization of the bases with components, as an operator writes one."""
-    base = folder.resolve()
-    up = Path(*[".."] * (len(base.parts) - 1)) / K8S.resolve().relative_to("/")
+    base, up = folder.resolve(), _up_to(folder)
     listed = "".join(f"  - {up / 'components' / name}\n" for name in names)
     text = f"namespace: {NAMESPACE}\nresources:\n  - {up / 'bases'}\ncomponents:\n{listed}"
     (base / "kustomization.yaml").write_text(text, "utf-8")
     return base
+
+
+def test_the_overlay_of_the_docs_means_what_it_says() -> None:
+    """Who copies it would run another image, or write to a copy of Redis."""
+    [text] = re.findall(r"```yaml\n(namespace: .*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    folder = K8S / "overlays" / f"docs-{uuid.uuid4().hex}"  # its paths lead to its neighbours
+    folder.mkdir()
+    try:
+        (folder / "kustomization.yaml").write_text(text, "utf-8")
+        objects = render(folder)
+    finally:
+        shutil.rmtree(folder)
+    worker = workloads(objects)["embedder"].main
+    assert worker["image"].startswith("registry.example.com/ragstream-worker:")
+    assert environment(objects, worker)["RAGSTREAM_LOG_LEVEL"] == "WARNING"
+
+
+def test_a_change_of_the_settings_reaches_who_cannot_read_them(tmp_path: Path) -> None:
+    """The service would stand for a copy of Redis, and KEDA look at streams of others."""
+    copy = shutil.copytree(K8S, tmp_path / "k8s")
+    file = copy / "bases" / "common" / "settings.env"
+    text = file.read_text("utf-8").replace("NAMESPACE=rag", "NAMESPACE={rag-2}")
+    file.write_text(text.replace("PRIMARY=redis-0", "PRIMARY=redis-1"), "utf-8")
+    objects = render(copy / "overlays" / "production")
+    [redis] = [item for item in of_kind(objects, "Service") if item["metadata"]["name"] == "redis"]
+    assert redis["spec"]["selector"]["statefulset.kubernetes.io/pod-name"] == "redis-1"
+    streams = {
+        trigger["metadata"]["stream"]
+        for item in of_kind(objects, "ScaledObject")
+        for trigger in item["spec"]["triggers"]
+        if trigger["type"] == "redis-streams"
+    }
+    assert {stream.partition(":")[0] for stream in streams} == {"{rag-2}"}
 
 
 def test_kustomize_says_what_is_wrong(tmp_path: Path) -> None:

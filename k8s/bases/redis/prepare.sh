@@ -13,6 +13,6 @@ here=$(dirname "$0")
 sh "$here/render-users.sh" "$here/users.acl" "$passwords" > "$folder/users.acl"
 {
   printf 'min-replicas-to-write %s\nmin-replicas-max-lag 10\n' "${MIN_REPLICAS:-0}"
-  [ "$(hostname)" = "$REDIS_PRIMARY" ] ||
+  [ "$(uname -n)" = "$REDIS_PRIMARY" ] ||
     printf 'replicaof redis 6379\nmasteruser replica\nmasterauth "%s"\n' "$(cat "$passwords/replica")"
 } > "$folder/role.conf"
