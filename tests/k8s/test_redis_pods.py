@@ -89,10 +89,12 @@ async def test_a_copy_gets_what_the_primary_has(tmp_path: Path) -> None:
     with running_redis(tmp_path / "one", password=secret["default"], acl=acl) as one:
         async with connect(one.url, one.password) as admin:
             await admin.set("kept", "whole")
+            await admin.config_set("repl-diskless-sync-delay", 0)  # waits for more copies
         lines = [
             f"replicaof 127.0.0.1 {one.port}",
             "masteruser replica",
             f'masterauth "{secret["replica"]}"',
+            "appendonly no",  # a copy that writes its first file cannot be told to end
         ]
         with running_redis(
             tmp_path / "two", password=secret["default"], acl=acl, lines=lines
