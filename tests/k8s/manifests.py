@@ -72,7 +72,7 @@ def tool(name: str, *arguments: str | Path, **variables: str) -> str:
 @cache
 def render(folder: Path) -> tuple[Object, ...]:
     """Every object of a kustomization."""
-    return tuple(yaml.safe_load_all(tool("kubectl", "kustomize", folder)))
+    return tuple(yaml.load_all(tool("kubectl", "kustomize", folder), yaml.CSafeLoader))
 
 
 def overlay(name: str) -> tuple[Object, ...]:
