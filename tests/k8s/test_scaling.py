@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.cli.model_settings import read_settings
 from services.embedder.app import GROUP as EMBEDDER
 from services.embedder.settings import EmbedderSettings
 from services.generator.app import GROUP as GENERATOR
@@ -116,12 +117,16 @@ def test_production_has_two_of_each_that_answers() -> None:
     assert least == {INGESTOR: 0, EMBEDDER: 2, RETRIEVER: 2, GENERATOR: 2, "triton": 2}
 
 
-def test_all_tritons_have_room_for_all_generators() -> None:
+@pytest.mark.parametrize("name", SCALED)
+def test_all_tritons_have_room_for_all_generators(name: str) -> None:
     """More workers than rows in Triton would only wait at its door."""
     most = {
         item["metadata"]["name"]: item["spec"]["maxReplicaCount"]
-        for item in of_kind(overlay("production"), "ScaledObject")
+        for item in of_kind(overlay(name), "ScaledObject")
     }
-    max_running = 16  # of the generator inside Triton
-    in_hand = most[GENERATOR] * GeneratorSettings().concurrency
-    assert in_hand <= most["triton"] * max_running
+    variable = "RAGSTREAM_TRITON_GENERATOR_MAX_RUNNING"
+    [default] = [s.default for s in read_settings("generator") if s.variable == variable]
+    triton = environment(overlay(name), workloads(overlay(name))["triton"].main)
+    rows = most.get("triton", 1) * int(triton.get(variable, default))
+    [in_hand] = [count for (group, _), count in slots(name).items() if group == GENERATOR]
+    assert most[GENERATOR] * in_hand <= rows
