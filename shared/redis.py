@@ -219,7 +219,7 @@ async def _warn_about_durability(redis: Redis) -> None:
 
 
 async def _appendfsync(redis: Redis) -> str:
-    """When Redis writes to its disk; "" where we may not ask, as with k8s/redis/users.acl."""
+    """When Redis writes to its disk; "" where we may not ask, as with k8s/bases/redis/users.acl."""
     with suppress(errors.ResponseError):
         found: dict[Any, Any] = await redis.config_get("appendfsync")
         return str(found.get("appendfsync", ""))

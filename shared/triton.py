@@ -47,6 +47,10 @@ _FIRST_PIECE_S, _NEXT_PIECE_S = 600.0, 60.0
 _CHANNEL = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # A name may stand for several servers: each request goes to the next one. Whoever came is seen
+    # when a connection ends.
+    ("grpc.lb_policy_name", "round_robin"),
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
 ]

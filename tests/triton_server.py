@@ -46,6 +46,7 @@ def running_triton(
     *,
     models: Sequence[str] = triton.MODELS,
     variables: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[TritonPorts]:
     """Start a server, wait until its models are ready, stop it afterwards."""
     http, grpc_port, metrics = free_ports(3)
@@ -62,7 +63,10 @@ def running_triton(
     log = folder / "triton.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command line
-            argv, env={**environment, **(variables or {})}, stdout=output, stderr=output
+            [*argv, *options],
+            env={**environment, **(variables or {})},
+            stdout=output,
+            stderr=output,
         )
     try:
         wait_ready(ports, process, log)

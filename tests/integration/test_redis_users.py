@@ -1,4 +1,4 @@
-"""Redis's users as k8s/redis/ writes them: each can do its work, and nothing else."""
+"""Redis's users as k8s/bases/redis/ writes them: each can do its work, and nothing else."""
 
 import os
 import subprocess
@@ -24,8 +24,8 @@ from tests.redis_server import RedisAddress, running_redis
 from tests.triton_server import TritonPorts, running_triton
 from tests.worker_process import WORKER, running_worker
 
-USERS = (*WORKERS, "client", "operator", "replica", "sentinel")
-FOLDER = Path(__file__).parents[2] / "k8s" / "redis"
+USERS = (*WORKERS, "client", "operator", "scaler", "replica", "sentinel")
+FOLDER = Path(__file__).parents[2] / "k8s" / "bases" / "redis"
 TINY_MODELS = Path(__file__).parents[1] / "chaos" / "models"
 
 
@@ -173,6 +173,10 @@ FORBIDDEN = [
     ("operator", "FLUSHALL"),
     ("operator", "KEYS *"),
     ("operator", "GET another:secret"),
+    ("scaler", "XRANGE rag:queries - +"),
+    ("scaler", "XINFO STREAM rag:generate FULL"),
+    ("scaler", "XLEN rag:answers"),
+    ("scaler", "XADD rag:documents * a b"),
     *((user, "ACL LIST") for user in USERS),
     *((user, "SHUTDOWN NOSAVE") for user in USERS),
     *((user, "XADD rag-of-others:queries * a b") for user in USERS),
@@ -207,6 +211,26 @@ async def test_an_operator_looks_and_repairs(server: RedisAddress, passwords: Pa
         assert await admin.xlen(names.queries) == 1
         await admin.delete(names.queries)
     await _no_right_was_missed(server)
+
+
+async def test_keda_sees_what_waits(server: RedisAddress, passwords: Path) -> None:
+    """Nothing would be scaled."""
+    names = Namespace("rag")
+    streams = [names.documents, names.embed, names.index]
+    streams += [names.queries, names.retrieve, names.generate]
+    async with connect(server.url, server.password) as admin:
+        for stream in streams:
+            await admin.xgroup_create(stream, "seen", mkstream=True)
+    async with connect(*login(server, passwords, "scaler")) as scaler:
+        assert (await scaler.info("server"))["redis_version"]
+        for stream in streams:  # as KEDA asks
+            groups: list[dict[str, Any]] = await scaler.xinfo_groups(stream)
+            assert groups[-1]["lag"] == 0
+            assert (await scaler.xpending(stream, "seen"))["pending"] == 0
+            assert await scaler.xlen(stream) == 0
+    async with connect(server.url, server.password) as admin:
+        for stream in streams:
+            await admin.xgroup_destroy(stream, "seen")
 
 
 async def test_a_client_learns_of_overload(server: RedisAddress, passwords: Path) -> None:

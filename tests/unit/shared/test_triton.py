@@ -1,7 +1,7 @@
 """The connection to Triton, without Triton."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +11,27 @@ from tritonclient.grpc import service_pb2
 
 from shared.errors import Overloaded, TritonUnavailable
 from shared.triton import Triton
+
+Answer = Callable[[AsyncIterator[Any], Any], AsyncIterator[Any]]
+
+
+async def serving(
+    answer: Answer, host: str = "127.0.0.1", port: int = 0
+) -> tuple[grpc.aio.Server, int]:
+    """A server that answers streams of inferences and knows nothing else, with its port."""
+    handler = grpc.stream_stream_rpc_method_handler(
+        answer,
+        request_deserializer=service_pb2.ModelInferRequest.FromString,
+        response_serializer=service_pb2.ModelStreamInferResponse.SerializeToString,
+    )
+    service = "inference.GRPCInferenceService"
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler(service, {"ModelStreamInfer": handler})]
+    )
+    port = server.add_insecure_port(f"{host}:{port}")
+    await server.start()
+    return server, port
 
 
 async def test_a_triton_that_is_away_is_looked_for_again_and_again() -> None:
@@ -53,21 +74,34 @@ async def test_a_refused_stream_ends_by_itself() -> None:
             raise
         ends.append("by itself")
 
-    handler = grpc.stream_stream_rpc_method_handler(
-        refuse,
-        request_deserializer=service_pb2.ModelInferRequest.FromString,
-        response_serializer=service_pb2.ModelStreamInferResponse.SerializeToString,
-    )
-    service = "inference.GRPCInferenceService"
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers(
-        [grpc.method_handlers_generic_handler(service, {"ModelStreamInfer": handler})]
-    )
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
+    server, port = await serving(refuse)
     triton = Triton(f"127.0.0.1:{port}")
     with pytest.raises(Overloaded, match="queue is full"):
         await anext(triton.generate("Why?", max_tokens=1))
     await triton.close()
     await server.stop(1)
     assert ends == ["by itself"]
+
+
+async def test_servers_behind_one_name_take_turns() -> None:
+    """A second Triton would have nothing to do while the first one's queue is full."""
+    asked: set[str] = set()
+
+    def full(host: str) -> Answer:
+        async def answer(requests: AsyncIterator[Any], _context: Any) -> AsyncIterator[Any]:
+            asked.add(host)
+            async for _ in requests:
+                yield service_pb2.ModelStreamInferResponse(error_message="queue is full")
+
+        return answer
+
+    one, port = await serving(full("127.0.0.1"))
+    two, _ = await serving(full("127.0.0.2"), "127.0.0.2", port)
+    triton = Triton(f"ipv4:127.0.0.1:{port},127.0.0.2:{port}")  # as a name that has two addresses
+    async with asyncio.timeout(20):
+        while len(asked) < 2:  # connections come up one after the other
+            with pytest.raises(Overloaded):
+                await anext(triton.generate("Why?", max_tokens=1))
+    await triton.close()
+    await one.stop(1)
+    await two.stop(1)
