@@ -56,8 +56,13 @@ def configuration(folder: Path, port: int, password: str, modules: list[Path]) -
         "daemonize no",
         "set-proc-title no",  # or `ps` could not tell the server of one folder from another's
         # Without it RediSearch 2.10 forgets words of a question in BM25 as soon as the search is
-        # scoped: its default union stops at the first word that it finds in a chunk.
-        *(f"loadmodule {_quoted(str(module))} UNION_ITERATOR_HEAP 1" for module in modules),
+        # scoped: its default union stops at the first word that it finds in a chunk. And it counts
+        # replaced chunks in the weights of words until it cleans up, which it does not by default
+        # while they are fewer than a hundred: frequent words would outweigh all others.
+        *(
+            f"loadmodule {_quoted(str(module))} UNION_ITERATOR_HEAP 1 FORK_GC_CLEAN_THRESHOLD 1"
+            for module in modules
+        ),
     ]
     if password:
         lines.append(f"requirepass {_quoted(password)}")

@@ -1,7 +1,9 @@
 """The index in Redis: searched in one round trip, written through the commit path."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import redis.exceptions as redis_errors
@@ -17,6 +19,7 @@ from shared.messages import Hit, Index, Query
 from shared.streams import Effect, Namespace
 
 _FP32_BYTES = 4
+_LOOK_EVERY_S = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +110,10 @@ def _fused(rankings: Sequence[Mapping[str, Hit]]) -> Iterator[Hit]:
 
 
 async def ensure(redis: Redis, names: Namespace, dim: int, vectors: VectorIndex = VECTORS) -> None:
-    """Create the index if it is missing.
+    """Create the index if it is missing, and let its first look at all keys end.
+
+    What is written meanwhile would be counted twice in the weights of words, until RediSearch
+    cleans up.
 
     Raises:
         Permanent: it exists for vectors of another length: another embedder filled it.
@@ -122,13 +128,20 @@ async def ensure(redis: Redis, names: Namespace, dim: int, vectors: VectorIndex 
                 f"the index holds vectors of {found} dimensions, this document's have {dim}: "
                 "it was filled by another embedder; use another namespace for this one"
             ) from exc
+    else:
+        while int((await _info(redis, names))[b"indexing"]):
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _info(redis: Redis, names: Namespace) -> dict[bytes, Any]:
+    """FT.INFO (RESP2: names and values in turn)."""
+    info: list[Any] = await redis.execute_command("FT.INFO", names.search_index)
+    return dict(zip(info[::2], info[1::2], strict=False))
 
 
 async def _dimension(redis: Redis, names: Namespace) -> int | None:
-    """Dimensions of the index's vectors, from FT.INFO (RESP2: names and values in turn)."""
-    info = await redis.execute_command("FT.INFO", names.search_index)
-    attributes = dict(zip(info[::2], info[1::2], strict=False))[b"attributes"]
-    for attribute in attributes:
+    """Dimensions of the index's vectors."""
+    for attribute in (await _info(redis, names))[b"attributes"]:
         if b"dim" in attribute:
             return int(attribute[attribute.index(b"dim") + 1])
     return None

@@ -26,7 +26,7 @@ def test_the_password_stands_on_no_command_line(tmp_path: Path) -> None:
         "maxmemory-policy noeviction",
         'requirepass "a b\\"c"',
         'dir "/da ta"',
-        'loadmodule "/x/redisearch.so" UNION_ITERATOR_HEAP 1',
+        'loadmodule "/x/redisearch.so" UNION_ITERATOR_HEAP 1 FORK_GC_CLEAN_THRESHOLD 1',
     ],
 )
 def test_the_configuration_keeps_data_and_strangers_out(line: str) -> None:
