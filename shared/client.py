@@ -10,9 +10,8 @@ import asyncio
 import hashlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,6 +21,7 @@ from redis.asyncio import Redis
 
 from shared.backpressure import Publisher
 from shared.claims import forget_gone
+from shared.documents import DocumentState, look_up
 from shared.errors import InvalidMessage
 from shared.messages import (
     Answer,
@@ -45,27 +45,6 @@ _CANCEL_KEPT_S = 86_400
 _POLL_S = 0.1
 _BLOCK_MS = 5_000
 _GONE = 10  # times `claim_after_s`
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentState:
-    """How far a document's ingestion is.
-
-    Attributes:
-        state: `received`, `ingested` or `failed`.
-        chunks: chunks in the index.
-        pages: None where the document has none.
-        error_code: a code of shared/errors.py if it failed, else "".
-        error: words for a person if it failed, else "".
-    """
-
-    id: str
-    state: str
-    chunks: int = 0
-    pages: int | None = None
-    title: str = ""
-    error_code: str = ""
-    error: str = ""
 
 
 class RagstreamClient:
@@ -292,17 +271,7 @@ class RagstreamClient:
     async def document(self, document_id: str) -> DocumentState:
         """What is known of a document; state `unknown` if nothing is."""
         with told():
-            fields: dict[Any, Any] = await self._redis.hgetall(self._names.document(document_id))
-        known = {name.decode(): value.decode() for name, value in fields.items()}
-        return DocumentState(
-            id=document_id,
-            state=_state(known),
-            chunks=int(known.get("chunks", 0)),
-            pages=int(known.get("pages", 0)) or None,
-            title=known.get("title", ""),
-            error_code=known.get("error_code", ""),
-            error=known.get("error", ""),
-        )
+            return await look_up(self._redis, self._names, document_id)
 
 
 class _Deadline:
@@ -327,12 +296,6 @@ class _Deadline:
 def _entries(reply: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
     """Entries of an XREAD of one stream, as RESP2 gives them; none if it timed out."""
     return reply[0][1] if reply else []
-
-
-def _state(record: Mapping[str, str]) -> str:
-    """A document's state; what is said of an earlier upload than the last is not about it."""
-    done, wanted = record.get("done", ""), record.get("wanted", "")
-    return "received" if done and wanted and done != wanted else record.get("state", "unknown")
 
 
 def _checked(message: Message, decode: Callable[[bytes], Any]) -> bytes:

@@ -13,7 +13,8 @@
 24        a server is away
 25        the stack has too much to do already: try again later
 26        `models verify`: a model is missing, altered or outdated
-27        `status QUERY_ID`, `cancel`: no trace of that query; `dead`: no such letter (any more)
+27        `status QUERY_ID`, `cancel`: no trace of that query; `dead`: no such letter (any more);
+          `documents`: no such document
 28        `cancel`: nothing to cancel, the query is finished
 130       interrupted with Ctrl-C
 """

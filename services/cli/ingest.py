@@ -22,7 +22,7 @@ from services.cli.session import (
     pass_session,
 )
 from services.ingestor.settings import IngestorSettings
-from shared.client import DocumentState
+from shared.documents import DocumentState
 from shared.errors import Overloaded, Permanent
 from shared.settings import load
 

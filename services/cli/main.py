@@ -11,6 +11,7 @@ from services.cli import exits
 from services.cli.ask import ask
 from services.cli.cancel import cancel
 from services.cli.dead_commands import dead
+from services.cli.document_commands import documents
 from services.cli.ingest import ingest
 from services.cli.model_commands import models
 from services.cli.part import WORKERS
@@ -62,12 +63,13 @@ def cli() -> None:
       ragstream up --detach                        start everything on this machine
       ragstream ingest papers/                     read documents
       ragstream ask "Which data sets were used?"   get a cited answer
+      ragstream documents list                     what can be asked about
       ragstream status --watch                     what runs, what waits, who works on what
       ragstream dead list                          what could not be done, and why
       ragstream down                               stop it
 
-    With RAGSTREAM_REDIS_URL (and RAGSTREAM_REDIS_PASSWORD) set, `ingest`, `ask`, `status`,
-    `cancel` and `dead` use that Redis in place of the local stack.
+    With RAGSTREAM_REDIS_URL (and RAGSTREAM_REDIS_PASSWORD) set, `ingest`, `ask`, `documents`,
+    `status`, `cancel` and `dead` use that Redis in place of the local stack.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
@@ -87,7 +89,7 @@ def worker(name: str) -> None:
     asyncio.run(app.run())
 
 
-for command in (up, down, status, logs, ingest, ask, cancel, dead, models):
+for command in (up, down, status, logs, ingest, ask, documents, cancel, dead, models):
     cli.add_command(command)
 
 

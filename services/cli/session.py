@@ -13,7 +13,8 @@ import msgspec
 from services.cli import connect, render
 from services.cli.connect import Address
 from services.cli.folder import DataFolder
-from shared.client import DocumentState, RagstreamClient
+from shared.client import RagstreamClient
+from shared.documents import DocumentState
 from shared.messages import Answer, Name, Query, TokenEvent
 from shared.settings import StackSettings, load
 

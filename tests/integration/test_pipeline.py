@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from shared.client import DocumentState
+from shared.documents import DocumentState
 from shared.messages import Answer, Finished, Query, Started, Token, decode_answer
 from shared.streams import DATA
 from tests import pdfs

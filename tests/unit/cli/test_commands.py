@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from services.cli.connect import Address
 from services.cli.main import cli
 from services.cli.session import Session
-from shared.client import DocumentState
+from shared.documents import DocumentState
 from shared.errors import EmptyDocument, Overloaded, RedisUnavailable
 from shared.messages import (
     Answer,
