@@ -80,7 +80,7 @@ def compare(session: Session, *, runs: tuple[Path, ...], by: By, out: Path | Non
     Examples:
       ragstream compare cited.csv stuff.csv
       ragstream compare a.jsonl b.jsonl c.jsonl --by answer --out votes.csv
-      ragstream compare --json a.csv b.csv | jq '.agreements[] | select(.kappa < 0.6)'
+      ragstream compare --json a.csv b.csv | jq '.agreements[] | select((.kappa // 1) < 0.6)'
 
     Exit status: 0, 11 a run is not there, or they share no question and document.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
