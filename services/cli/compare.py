@@ -167,7 +167,7 @@ def voted(cells: Sequence[Cell], labels: Sequence[Sequence[str]]) -> list[Vote]:
 def _lines(pairs: Sequence[Agreed]) -> Iterator[str]:
     for (first, second), group in itertools.groupby(pairs, lambda one: (one.first, one.second)):
         yield render.one_line(f"{first} and {second}")
-        yield "agreement    kappa  places  question"
+        yield "agreement      kappa  places  question"
         for one in group:
             named = render.one_line(f"{one.question_id or ''}  {one.question}")[:_LONGEST]
             yield f"{_number(one.agreement)}  {_number(one.kappa)}  {one.places:6}  {named}"

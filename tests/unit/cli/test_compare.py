@@ -96,7 +96,7 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     out = tmp_path / "votes.csv"
     result = run_command(*paths, "--out", str(out))
     assert result.exit_code == 0, result.output
-    assert result.stdout.count("agreement    kappa") == 3
+    assert result.stdout.count("agreement      kappa") == 3
     assert "vote of 3:" in result.stdout
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
