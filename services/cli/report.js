@@ -179,12 +179,10 @@ function drawTimings(on) {
   at("timings").replaceChildren(make("thead", {}, head), make("tbody", {}, ...lines));
 }
 
-function place(one) {
-  return words([one.title, one.page && `page ${one.page}`, one.section].filter(Boolean).join(", "));
-}
-
-function item(kind, before, one, text) {
-  return make("li", { class: kind }, make("span", {}, before, place(one)), make("q", { dir: "auto" }, text));
+function item(kind, mark, one, text) {
+  const place = [one.title, one.page && `page ${one.page}`, one.section].filter(Boolean).join(", ");
+  const head = make("span", {}, words([mark, place].filter(Boolean).join(" · ")));
+  return make("li", { class: kind }, head, make("q", { dir: "auto" }, text));
 }
 
 function titledList(title, items) {
@@ -204,8 +202,8 @@ function describe(cell) {
     facts.push(make("span", {}, `support ${cell.support.toFixed(2)}`));
     if (cell.extracted) facts.push(make("span", {}, "quoted from the passages"));
   }
-  const cited = (cell.citations ?? []).map((one) => item("cited", `[${one.marker}] `, one, one.quote));
-  const evidence = (cell.evidence ?? []).map((one) => item("near", `${one.score.toFixed(2)} · `, one, one.sentence));
+  const cited = (cell.citations ?? []).map((one) => item("cited", `[${one.marker}]`, one, one.quote));
+  const evidence = (cell.evidence ?? []).map((one) => item("near", one.score.toFixed(2), one, one.sentence));
   return [
     make("h2", { id: "answer-question", dir: "auto" }, `${id}. ${text}`),
     make("p", { class: "where" }, words(titled(documents[cell.d]))),
