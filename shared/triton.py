@@ -6,7 +6,7 @@ overloaded, refused is permanent.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,8 @@ from shared.errors import (
 
 EMBEDDER = "embedder"
 GENERATOR = "generator"
-MOST_TEXTS = 256  # max_batch_size of model_repository/embedder/config.pbtxt
+RERANKER = "reranker"
+MOST_TEXTS = 256  # max_batch_size in the config.pbtxt of embedder and reranker
 _INTERACTIVE, _BULK = 1, 2  # its priorities: a question overtakes a document's chunks
 # Errors inside a stream carry no status, only words.
 _FULL = ("queue is full", "Exceeds maximum queue size")
@@ -132,6 +133,8 @@ class Triton:
         """Ask a model for nothing: Triton calls one ready whose process has died."""
         if model == EMBEDDER:
             await self._infer_texts(["ready?"], "token_count", _INTERACTIVE)
+        elif model == RERANKER:
+            await self.rerank("ready?", ["ready!"])
         elif model == GENERATOR:
             with suppress(InferenceRefused):  # what it must say to 0 tokens
                 async for _ in self.generate("ready?", max_tokens=0):
@@ -171,13 +174,32 @@ class Triton:
         ]
         return [int(count) for part in parts for count in part.reshape(-1)]
 
+    async def rerank(
+        self, question: str, texts: Sequence[str], *, bulk: bool = False
+    ) -> NDArray[np.float32]:
+        """How well each of 1..MOST_TEXTS texts answers a question, FP32 [n], 0..1.
+
+        Raises:
+            Outage, Overloaded, InferenceRefused: see `translate`.
+        """
+        columns = {"query": [question] * len(texts), "text": texts}
+        scores = await self._infer(RERANKER, columns, "score", _BULK if bulk else _INTERACTIVE)
+        return scores.astype(np.float32, copy=False).reshape(-1)
+
     async def _infer_texts(
         self, texts: Sequence[str], output: str, priority: int
     ) -> NDArray[np.generic]:
+        return await self._infer(EMBEDDER, {"text": texts}, output, priority)
+
+    async def _infer(
+        self, model: str, columns: Mapping[str, Sequence[str]], output: str, priority: int
+    ) -> NDArray[np.generic]:
+        """One output of a model for columns of texts of one length."""
+        count = max(map(len, columns.values()))
         try:
             result = await self._client.infer(
-                EMBEDDER,
-                [_bytes_input("text", [len(texts), 1], texts)],
+                model,
+                [_bytes_input(name, [count, 1], texts) for name, texts in columns.items()],
                 outputs=[InferRequestedOutput(output)],
                 priority=priority,
                 client_timeout=self._timeout_s,
@@ -185,8 +207,8 @@ class Triton:
         except InferenceServerException as exc:
             raise translate(exc) from exc
         found: NDArray[np.generic] | None = result.as_numpy(output)
-        if found is None or len(found) != len(texts):
-            raise Transient(f"Triton returned no {output} for {len(texts)} texts")
+        if found is None or len(found) != count:
+            raise Transient(f"Triton returned no {output} for {count} texts")
         return found
 
     async def generate(

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -28,6 +29,7 @@ from tests.model_code import DATA
 TEXT = DATA / "origin_of_species.txt"  # Charles Darwin, 1859: the introduction's beginning
 NAMES: dict[str, Precision] = {name: name for name in NUMBERS}
 WEIGHTS_BESIDE = "session.model_external_initializers_file_folder_path"
+PAST = "past_key_values."
 CHUNK_TOKENS = 256  # the generator prefills in chunks, too
 LAST = "last"  # the graph's constant by which it looks at the last position alone
 
@@ -80,33 +82,42 @@ def foretell(folder: Path, ids: list[int]) -> Foretold:
 def all_logits(folder: Path, ids: list[int]) -> NDArray[np.float32]:
     """Scores after every token, float32 [tokens, vocabulary]."""
     info = msgspec.json.decode((folder / "model.json").read_bytes(), type=GeneratorInfo)
-    session = _session(folder)
+    sessions = [_session(folder, name) for name in info.graphs]
     empty = np.zeros((1, info.kv_heads, 0, info.head_dim), info.cache_dtype)
-    parts = [f"{layer}.{part}" for layer in range(info.layers) for part in ("key", "value")]
-    caches = {f"past_key_values.{part}": empty for part in parts}
+    known = {
+        f"{PAST}{layer}.{part}": empty for layer in range(info.layers) for part in ("key", "value")
+    }
     logits = []
     for at in range(0, len(ids), CHUNK_TOKENS):
         chunk = ids[at : at + CHUNK_TOKENS]
         seen = np.ones((1, at + len(chunk)), np.int64)
-        inputs = {"input_ids": np.array([chunk]), "attention_mask": seen} | caches
-        scores, *presents = session.run(["logits", *(f"present.{part}" for part in parts)], inputs)
-        caches = dict(zip(caches, presents, strict=True))
-        logits.append(scores[0])
+        known |= {"input_ids": np.array([chunk]), "attention_mask": seen}
+        for session in sessions:
+            known |= _run(session, known)
+        logits.append(known["logits"][0])
     return np.concatenate(logits)
 
 
-def _session(folder: Path) -> ort.InferenceSession:
-    """The graph's own nodes and weights, but for those that drop all positions save the last."""
-    model = onnx.load(folder / "model.onnx", load_external_data=False)
-    nodes, tensors = model.graph.node, model.graph.initializer
+def _run(session: ort.InferenceSession, known: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """A graph's outputs, those for the cache under the names that the next run takes them by."""
+    wanted = {one.name: known[one.name] for one in session.get_inputs()}
+    names = [one.name.replace("present.", PAST) for one in session.get_outputs()]
+    return dict(zip(names, session.run(None, wanted), strict=True))
+
+
+def _session(folder: Path, name: str) -> ort.InferenceSession:
+    """A graph's own nodes and weights, but for those that drop all positions save the last."""
+    model = onnx.load(folder / name, load_external_data=False)
+    nodes = model.graph.node
     dropping = [node for node in nodes if LAST in node.input]
     kept_as = {node.output[0]: node.input[0] for node in dropping}
     for node in dropping:
         nodes.remove(node)
     for node in nodes:
         node.input[:] = [kept_as.get(name, name) for name in node.input]
-    tensors.remove(next(tensor for tensor in tensors if tensor.name == LAST))
-    model.graph.output[-1].type.tensor_type.shape.dim[1].dim_param = "tokens"
+    for output in model.graph.output:
+        if output.name == "logits":
+            output.type.tensor_type.shape.dim[1].dim_param = "tokens"
     options = ort.SessionOptions()
     options.add_session_config_entry(WEIGHTS_BESIDE, str(folder))
     raw = model.SerializeToString()

@@ -5,10 +5,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from redis.asyncio import Redis
 
 from shared.redis import connect
 from tests.redis_server import RedisAddress, running_redis
+
+# By default an example may take 200 ms, which measures the machine: a busy one fails sound code.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

@@ -157,6 +157,25 @@ def write_own_embedder(folder: Path, *, output: str = "last_hidden_state") -> Pa
     return folder
 
 
+def write_own_reranker(folder: Path, *, classes: int = 1) -> Path:
+    """A cross-encoder's folder of the user's own: a pair scores by its words, each with a worth."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with Graph(folder / "model.onnx") as graph:
+        ids = graph.input("input_ids", TensorProto.INT64, ["batch", "tokens"])
+        mask = graph.input("attention_mask", TensorProto.INT64, ["batch", "tokens"])
+        worth = np.arange(len(WORDS), dtype=np.float32)[:, None] * np.ones(classes, np.float32)
+        worth[:, 0] *= 1 if classes == 1 else -1
+        last = graph.constant("last", np.array([2], np.int64))
+        kept = graph.node("Unsqueeze", graph.node("Cast", mask, to=TensorProto.FLOAT), last)
+        each = graph.node("Mul", graph.node("Gather", graph.weight("worth", worth), ids), kept)
+        axis = graph.constant("axis", np.array([1], np.int64))
+        graph.node("ReduceSum", each, axis, outputs=["logits"], keepdims=0)
+        graph.output("logits", TensorProto.FLOAT, ["batch", classes])
+        graph.save()
+    word_tokenizer().save(str(folder / "tokenizer.json"))
+    return folder
+
+
 def write_own_generator(folder: Path, *, extra_input: str | None = None) -> Path:
     """A plain decoder export: scores come from the mean of all tokens' values so far."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -192,7 +211,7 @@ def write_own_generator(folder: Path, *, extra_input: str | None = None) -> Path
 
 def write_repository(folder: Path) -> Path:
     """A model repository with the code's place, but no weights."""
-    for name in ("embedder", "generator"):
+    for name in ("embedder", "generator", "reranker"):
         (folder / name / "1").mkdir(parents=True)
         (folder / name / "1" / "model.py").touch()
     return folder

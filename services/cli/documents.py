@@ -11,7 +11,10 @@ from pathlib import Path
 
 from shared.errors import DocumentTooLarge, UnreadableDocument
 
-READABLE = (".pdf", ".html", ".htm", ".md", ".markdown", ".txt", ".xml", ".jats", ".nxml")
+READABLE = (
+    *(".pdf", ".docx", ".epub", ".html", ".htm", ".xhtml", ".md", ".markdown", ".tex", ".txt"),
+    *(".xml", ".jats", ".nxml", ".tei"),
+)
 SLUG_CHARS = 60
 HASH_CHARS = 8
 
@@ -31,6 +34,11 @@ class Source:
     document_id: str
 
     @property
+    def shown(self) -> str:
+        """For people."""
+        return str(self.path)
+
+    @property
     def name(self) -> str:
         """Its file name, as text that any stream can carry."""
         return os.fsencode(self.path.name).decode("utf-8", "replace")
@@ -38,10 +46,14 @@ class Source:
 
 def document_id(path: Path, collection: str) -> str:
     """Name a document: readable by its file's name, unique by collection and whole path."""
-    text = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", text).strip("-")[:SLUG_CHARS].strip("-") or "document"
     whole = collection.encode() + b"\0" + os.fsencode(path.resolve())
-    return f"{slug}-{hashlib.sha256(whole).hexdigest()[:HASH_CHARS]}"
+    return f"{slug(path.stem)}-{hashlib.sha256(whole).hexdigest()[:HASH_CHARS]}"
+
+
+def slug(name: str) -> str:
+    """A name as an id may have it: a few words of ASCII letters and digits."""
+    text = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", text).strip("-")[:SLUG_CHARS].strip("-") or "document"
 
 
 def find(paths: Sequence[Path], collection: str, notice: Notice) -> list[Source]:

@@ -3,16 +3,16 @@
 import asyncio
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import aclosing
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TextIO, cast
 
 import click
 import msgspec
 
-from services.cli import documents, exits, render
+from services.cli import documents, exits, places, remote, render
 from services.cli.documents import Source
+from services.cli.places import PLACE, Place
+from services.cli.remote import FetchSettings, RemoteSource
 from services.cli.session import (
     Client,
     Session,
@@ -28,7 +28,10 @@ from shared.settings import load
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How it went with one file. `sent`: nobody waited; `waiting`: not done in time."""
+    """How it went with one file. `sent`: nobody waited; `waiting`: not done in time.
+
+    `missing` says what of an ingested one could not be read.
+    """
 
     id: str
     path: str
@@ -36,6 +39,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     chunks: int = 0
     pages: int | None = None
     title: str = ""
+    missing: str = ""
     error_code: str = ""
     error: str = ""
 
@@ -43,7 +47,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for. `timeout_s` holds for all files together."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[Source | RemoteSource, ...]
     collection: str
     wait: bool
     timeout_s: float
@@ -51,12 +55,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command(short_help="Read documents, so that they can be asked about.")
-@click.argument(
-    "paths",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-    metavar="PATH...",
+@click.argument("named", nargs=-1, type=PLACE, metavar="PATH...")
+@click.option(
+    "--from",
+    "listed",
+    type=click.File(),
+    metavar="FILE",
+    help="Take paths and addresses from a file, a line each; - is stdin.",
 )
 @collection_option
 @click.option("--wait/--no-wait", default=True, help="Wait until they can be asked about.")
@@ -73,18 +78,29 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 @data_dir_option
 @pass_session
 def ingest(
-    session: Session, *, paths: tuple[Path, ...], collection: str, wait: bool, timeout_s: float
+    session: Session,
+    *,
+    named: tuple[Place, ...],
+    listed: TextIO | None,
+    collection: str,
+    wait: bool,
+    timeout_s: float,
 ) -> None:
-    """Read documents: PDF, HTML, Markdown, plain text, JATS XML.
+    """Read documents: PDF, DOCX, EPUB, HTML, Markdown, LaTeX, JATS and TEI XML, plain text.
 
     Folders are walked for files of these types; hidden ones and links that lead out of the
     folder are left out. A file that is named itself is sent whatever its type. The same file
-    gets the same id each time, and replaces what was read of it before.
+    gets the same id each time, and replaces what was read of it before; the same bytes are
+    not read again, so after a crash the same command goes on where it was.
+
+    PATH is a file, a folder, a pattern such as "papers/**/*.pdf", or an address: https://,
+    s3:// or gs://, each off unless RAGSTREAM_FETCH_SCHEMES allows it.
 
     \b
     Examples:
       ragstream ingest paper.pdf
       ragstream ingest papers/ --collection biology
+      RAGSTREAM_FETCH_SCHEMES=https ragstream ingest --from addresses.txt
       ragstream ingest --json papers/ | jq -r '.documents[] | select(.state=="failed") | .path'
 
     \b
@@ -92,8 +108,11 @@ def ingest(
     the code of its error. 6 no stack runs, 24 Redis is away.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     limit_bytes = load(IngestorSettings, session.environ).max_document_bytes
-    _refuse_special(paths)
-    sources = tuple(documents.find(paths, collection, _tell))
+    chosen = (*named, *(places.lines(listed) if listed else ()))
+    if not chosen:
+        raise click.UsageError("Missing argument 'PATH...': name what to read, or --from a file")
+    fetch = load(FetchSettings, session.environ)
+    sources = tuple(places.find(chosen, collection, fetch, _tell))
     if not sources:
         raise click.UsageError(f"nothing to read there; types: {' '.join(documents.READABLE)}")
     order = Order(
@@ -113,14 +132,6 @@ def _tell(line: str) -> None:
     render.tell(render.one_line(line))
 
 
-def _refuse_special(paths: Iterable[Path]) -> None:
-    """A pipe or a device may never end."""
-    for path in paths:
-        if not path.is_file() and not path.is_dir():
-            shown = render.one_line(str(path))
-            raise click.UsageError(f"{shown} is neither a file nor a folder")
-
-
 async def _ingest(session: Session, order: Order) -> list[Result]:
     deadline = time.monotonic() + order.timeout_s
     async with session.client() as client:
@@ -136,11 +147,13 @@ async def _ingest(session: Session, order: Order) -> list[Result]:
     return list(results.values())
 
 
-async def _send(client: Client, source: Source, order: Order, deadline: float) -> Result:
-    """Hand in one file; whatever is wrong with it is its own result."""
-    path = render.one_line(str(source.path))
+async def _send(
+    client: Client, source: Source | RemoteSource, order: Order, deadline: float
+) -> Result:
+    """Hand in one document; whatever is wrong with it is its own result."""
+    path = render.one_line(source.shown)
     try:
-        data = documents.read(source, order.limit_bytes)
+        data = await _read(source, order.limit_bytes)
         await _hand_in(client, data, source, order.collection, deadline)
     except Permanent as exc:
         return Result(
@@ -149,8 +162,14 @@ async def _send(client: Client, source: Source, order: Order, deadline: float) -
     return Result(id=source.document_id, path=path, state="sent")
 
 
+async def _read(source: Source | RemoteSource, limit_bytes: int) -> bytes:
+    if isinstance(source, Source):
+        return documents.read(source, limit_bytes)
+    return await asyncio.to_thread(remote.fetch, source, limit_bytes)
+
+
 async def _hand_in(
-    client: Client, data: bytes, source: Source, collection: str, deadline: float
+    client: Client, data: bytes, source: Source | RemoteSource, collection: str, deadline: float
 ) -> None:
     """Hand in bytes, waiting as long as an overloaded stack asks for, until the deadline."""
     while True:
@@ -191,6 +210,7 @@ def _done(sent: Result, state: DocumentState) -> Result:
         chunks=state.chunks,
         pages=state.pages,
         title=state.title,
+        missing=state.missing,
         error_code=state.error_code,
         error=state.error,
     )
@@ -212,7 +232,8 @@ def _detail(result: Result) -> str:
     match result.state:
         case "ingested":
             pages = f", {result.pages} pages" if result.pages else ""
-            return f"  ({result.chunks} chunks{pages})"
+            missing = f"  incomplete: {render.one_line(result.missing)}" if result.missing else ""
+            return f"  ({result.chunks} chunks{pages}){missing}"
         case "failed":
             return f"  {render.one_line(result.error)} [{result.error_code}]"
         case _:

@@ -35,10 +35,18 @@ def models() -> None:
     help="A language model of your own, or `default`.",
 )
 @click.option(
+    "--reranker", metavar="DIR", help="An ONNX cross-encoder of your own, or `none`, as at first."
+)
+@click.option(
     "--precision",
     type=click.Choice(["fp32", "int8", "fp16", "int4"]),
     help="Of the generator's weights: fp32 or int8 for a CPU, fp16 or int4 for CUDA.  "
     "[default: the one chosen before; fp32 at first]",
+)
+@click.option(
+    "--embedder-precision",
+    type=click.Choice(["fp32", "int8"]),
+    help="Of the embedder's weights.  [default: the one chosen before; fp32 at first]",
 )
 @click.option(
     "--cache",
@@ -54,7 +62,9 @@ def build(
     *,
     embedder: str | None,
     generator: str | None,
+    reranker: str | None,
     precision: "Precision | None",
+    embedder_precision: "Precision | None",
     cache: Path | None,
 ) -> None:
     """Build the models that are not current; `up` does it, too. The weights' hashes are checked.
@@ -73,8 +83,10 @@ def build(
       ragstream models build --precision fp32
       ragstream models build --embedder ~/models/bge-small-onnx
       ragstream models build --embedder default
+      ragstream models build --embedder-precision int8
+      ragstream models build --reranker ~/models/ms-marco-MiniLM-L6-v2-onnx
 
-    Exit status: 0 both are current, 10 one cannot be built.
+    Exit status: 0 all are current, 10 one cannot be built.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from services.model_builder import build as builder  # noqa: PLC0415 - needs the models extra
 
@@ -83,7 +95,9 @@ def build(
         cache or session.stack_settings().cache_dir / "models",
         embedder=embedder,
         generator=generator,
+        reranker=reranker,
         precision=precision,
+        embedder_precision=embedder_precision,
         report=render.tell,
     )
     _show(session, built)

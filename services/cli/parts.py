@@ -1,5 +1,6 @@
 """The parts of the local stack: Redis, Triton, and one process for each worker."""
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +10,15 @@ from services.cli.folder import DataFolder
 from services.cli.part import WORKERS, Part, Plan
 from services.cli.ports import HOST
 from services.cli.supervisor import Report
-from services.model_builder.build import build, list_models
+from services.model_builder.build import OPTIONAL, build, list_models
+from services.retriever.settings import RetrieverSettings
 from shared.settings import CommonSettings, StackSettings
+from shared.triton import RERANKER
 
 MODELS = ("embedder", "generator")
 # Redis writes what it has not flushed yet; Triton gives running requests triton.DRAIN_S to end.
 SERVER_GRACE_S = 35.0
+_RERANK = f"{RetrieverSettings.prefix}RERANK"
 # A worker needs a moment after its own grace, to close what it has open.
 WORKER_EXTRA_S = 5.0
 
@@ -71,6 +75,12 @@ class LocalStack:
             namespace=self.common.namespace,
         )
 
+    @property
+    def _models(self) -> tuple[str, ...]:
+        """What Triton serves: a reranker, too, where one is built."""
+        built = {model.name for model in list_models(self.settings.model_repository)}
+        return (*MODELS, *(name for name in sorted(OPTIONAL) if name in built))
+
     def _redis(self, port: int, password: str) -> Part:
         return Part(
             name="redis",
@@ -87,18 +97,24 @@ class LocalStack:
             http_port=ports["triton_http"],
             grpc_port=ports["triton"],
             metrics_port=ports["triton_metrics"],
+            models=self._models,
         )
         return Part(
             name="triton",
             argv=tuple(argv),
             env=env,
             ready=probes.all_ready(
-                probes.triton_ready(f"{HOST}:{ports['triton']}", MODELS),
-                probes.stubs_run(triton.stub_program(self.folder.triton), MODELS),
+                probes.triton_ready(f"{HOST}:{ports['triton']}", self._models),
+                probes.stubs_run(triton.stub_program(self.folder.triton), self._models),
             ),
             port=ports["triton"],
             grace_s=SERVER_GRACE_S,
         )
+
+    def _reranking(self, worker: str) -> dict[str, str]:
+        """The setting that goes with a reranker, unless the user set it."""
+        wanted = worker == "retriever" and RERANKER in self._models
+        return {_RERANK: "true"} if wanted and _RERANK not in os.environ else {}
 
     def _worker(self, name: str, ports: Mapping[str, int], password: str) -> Part:
         env = {
@@ -107,6 +123,7 @@ class LocalStack:
             "RAGSTREAM_TRITON_URL": f"{HOST}:{ports['triton']}",
             "RAGSTREAM_HEALTH_PORT": str(ports[name]),
             "RAGSTREAM_CONSUMER": f"{name}-1",
+            **self._reranking(name),
             "PYTHONUNBUFFERED": "1",  # a log line that waits in a buffer dies with its process
         }
         return Part(

@@ -8,12 +8,13 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from services.cli.model_settings import ModelSetting, read_settings
+from services.cli.remote import FetchSettings
 from services.embedder.settings import EmbedderSettings
 from services.generator.settings import GeneratorSettings
 from services.ingestor.settings import IngestorSettings
 from services.retriever.settings import RetrieverSettings
 from shared.settings import CommonSettings, Settings, StackSettings
-from shared.triton import EMBEDDER, GENERATOR
+from shared.triton import EMBEDDER, GENERATOR, RERANKER
 
 KINDS: dict[str, type[Settings]] = {
     "Shared by all workers and clients": CommonSettings,
@@ -22,9 +23,14 @@ KINDS: dict[str, type[Settings]] = {
     "Retriever": RetrieverSettings,
     "Generator": GeneratorSettings,
     "Local stack (`ragstream up`)": StackSettings,
+    "Addresses (`ragstream ingest`)": FetchSettings,
 }
 # Read inside Triton: a variable of the server's environment, not of a worker's.
-MODELS = {"Embedder inside Triton": EMBEDDER, "Generator inside Triton": GENERATOR}
+MODELS = {
+    "Embedder inside Triton": EMBEDDER,
+    "Generator inside Triton": GENERATOR,
+    "Reranker inside Triton": RERANKER,
+}
 _COLUMNS = "| variable | default | bounds | what it does |\n|---|---|---|---|"
 _HEAD = """# Settings
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+from services.embedder.batching import Batcher
 from services.embedder.handler import change_lane, embed_chunks, embed_query
 from services.embedder.questions import read_query
 from services.embedder.settings import EmbedderSettings
@@ -65,11 +66,13 @@ def _questions(w: Worker, own: EmbedderSettings, lane: Priority) -> Stage[Query]
 
 
 def _chunks(w: Worker, own: EmbedderSettings) -> Stage[Embed]:
+    embed = partial(w.triton.embed, bulk=True)
+    batcher = Batcher(embed, batch_tokens=own.batch_tokens)
     return Stage(
         stream=w.names.embed,
         group=GROUP,
         decode=decoded(decode_embed),
-        handle=partial(embed_chunks, triton=w.triton, names=w.names, batch_texts=own.batch_texts),
+        handle=partial(embed_chunks, batcher=batcher, names=w.names),
         fail=w.endings.fail_document,
-        concurrency=own.bulk_concurrency,
+        concurrency=own.concurrency,
     )

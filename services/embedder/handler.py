@@ -1,5 +1,6 @@
 """What the embedder does: questions and chunks to vectors, through Triton."""
 
+from services.embedder.batching import Batcher
 from services.embedder.questions import check_question
 from shared.messages import Embed, Index, Query, Retrieve
 from shared.streams import Effect, Entry, Namespace, publish
@@ -38,11 +39,11 @@ async def change_lane(_entry: Entry, query: Query, *, names: Namespace) -> list[
 
 
 async def embed_chunks(
-    _entry: Entry, message: Embed, *, triton: Triton, names: Namespace, batch_texts: int
+    _entry: Entry, message: Embed, *, batcher: Batcher, names: Namespace
 ) -> list[Effect]:
     """Turn a document's chunks into vectors and hand them to the retriever."""
-    texts = [chunk.text for chunk in message.chunks]
-    vectors = await triton.embed(texts, batch=batch_texts, bulk=True)
+    chunks = message.chunks
+    vectors = await batcher.vectors([one.text for one in chunks], [one.tokens for one in chunks])
     indexed = Index(
         document_id=message.document_id,
         collection=message.collection,

@@ -32,6 +32,10 @@ class EmbedderSettings(Settings):
     max_question_chars: int = Field(
         4_000, ge=1, le=1_000_000, description="Longest question accepted, in characters."
     )
-    batch_texts: int = Field(
-        32, ge=1, le=256, description="Most chunks of a document sent to Triton in one request."
+    batch_tokens: int = Field(
+        4_096,
+        ge=1,
+        le=65_536,
+        description="Most tokens of chunks in one request to Triton, those of several documents "
+        "together. Two requests are under way at once; a question waits for one at most.",
     )

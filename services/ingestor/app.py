@@ -1,5 +1,6 @@
 """Wires the ingestor: which stream goes to which function."""
 
+import os
 from functools import partial
 
 from services.ingestor.documents import read_document
@@ -24,7 +25,8 @@ async def run() -> None:
         SetupError: a setting, Redis or Triton is not as the ingestor needs it.
     """
     own = load(IngestorSettings)
-    async with worker(GROUP) as w, Sandbox(Limits.of(own), own.concurrency) as sandbox:
+    readers = min(own.concurrency, len(os.sched_getaffinity(0)))  # more would only take turns
+    async with worker(GROUP) as w, Sandbox(Limits.of(own), readers) as sandbox:
         await serve(w, [_documents(w, own, sandbox)], models=[EMBEDDER])
 
 

@@ -54,7 +54,14 @@ def _answer(read: Read, job: jobs.Job) -> jobs.Reply:
         raise
     except Exception as exc:  # noqa: BLE001 - as in `read`: no second try can mend the bytes
         return _refusal(DamagedDocument.code, f"{job.name}: {type(exc).__name__}: {exc}")
-    return jobs.Reading(title=document.title, pages=document.pages, units=units)
+    return jobs.Reading(
+        title=document.title,
+        pages=document.pages,
+        units=units,
+        authors=document.authors,
+        doi=document.doi,
+        missing=document.missing,
+    )
 
 
 def _refusal(code: str, message: str) -> jobs.Refusal:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, groupby
 
-from services.ingestor.text import Block, Chunk, Source, Unit
+from services.ingestor.text import Block, Chunk, Kind, Part, Source, Unit
 from shared.sentences import split
 
 Counted = tuple[Unit, int]
@@ -38,10 +38,7 @@ def chunk(
 
 
 def units(source: Source) -> list[Unit]:
-    """Cut a document into sentences, and its tables and listings into lines.
-
-    Entries of the list of literature are left out: they name every subject and explain none.
-    """
+    """Cut a document into sentences, and its tables and listings into lines."""
     found: list[Unit] = []
     for paragraph in _paragraphs(source.blocks):
         found.extend(_units(paragraph))
@@ -84,15 +81,34 @@ def _packed(pieces: Sequence[Counted], limit: int, overlap: int) -> Iterator[Chu
     """Fill one chunk after the other with the pieces of a section."""
     held: list[Counted] = []
     total = 0
+    header: Counted | None = None
     for piece in pieces:
         if held and total + piece[1] > limit:
             yield _chunk(held)
-            held = _tail(held, min(overlap, limit - piece[1]))
+            held = _again(held, piece, header, limit, overlap)
             total = _total(held)
+        header = _header(piece, header)
         held.append(piece)
         total += piece[1]
     if held:
         yield _chunk(held)
+
+
+def _header(piece: Counted, before: Counted | None) -> Counted | None:
+    """Give the header of the table that a piece belongs to, if any."""
+    if piece[0].part == "header":
+        return piece if before is None or before[0].part != "header" or piece[0].opens else before
+    return before if piece[0].part == "row" else None
+
+
+def _again(
+    held: Sequence[Counted], piece: Counted, header: Counted | None, limit: int, overlap: int
+) -> list[Counted]:
+    """Choose what a new chunk repeats before `piece`: a table's header, else the last units."""
+    room = limit - piece[1]
+    if piece[0].part == "row":
+        return [header] if header and header[1] <= min(room, limit // 2) else []
+    return _tail(held, min(overlap, room))
 
 
 def _tail(held: Sequence[Counted], limit: int) -> list[Counted]:
@@ -161,8 +177,7 @@ def _paragraphs(blocks: Sequence[Block]) -> Iterator[list[Block]]:
         if held and not block.continues:
             yield held
             held = []
-        if block.kind != "reference":
-            held.append(block)
+        held.append(block)
     if held:
         yield held
 
@@ -178,5 +193,18 @@ def _units(paragraph: Sequence[Block]) -> Iterator[Unit]:
             at = text.index(piece, at)
             home = paragraph[bisect_right(ends, at)]
             opens = part == 0 and (as_lines or number == 0)
-            yield Unit(text=piece, page=home.page, section=home.section, opens=opens)
+            yield Unit(
+                text=piece,
+                page=home.page,
+                section=home.section,
+                opens=opens,
+                part=_part(paragraph[0].kind, number),
+            )
             at += len(piece)
+
+
+def _part(kind: Kind, number: int) -> Part:
+    """Tell what a unit is by its block's kind and its place within it, from 0."""
+    if kind == "table":
+        return "header" if number == 0 else "row"
+    return "reference" if kind == "reference" else "text"

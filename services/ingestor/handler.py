@@ -50,7 +50,13 @@ async def ingest(
         version=entry.id,
         upload=document.upload or "",
     )
-    return [publish(names.embed, embed), *uploaded]
+    return [_described(names, document.id, source), publish(names.embed, embed), *uploaded]
+
+
+def _described(names: Namespace, document_id: str, source: Reading) -> Effect:
+    """Keep beside a document what no chunk carries: who wrote it, and what could not be read."""
+    fields = ("authors", "; ".join(source.authors), "doi", source.doi, "missing", source.missing)
+    return Effect("HSET", names.document(document_id), fields)
 
 
 def _name(document: Document) -> str:
@@ -70,6 +76,8 @@ async def _bytes(document: Document, redis: Redis, names: Namespace) -> bytes:
 async def _chunks(
     units: Sequence[Unit], triton: Triton, settings: IngestorSettings
 ) -> tuple[Chunk, ...]:
+    if not settings.keep_references:  # they name every subject and explain none
+        units = [unit for unit in units if unit.part != "reference"]
     if not units:
         raise NoText("the document holds no sentence")
     counts = await triton.count_tokens([unit.text for unit in units])

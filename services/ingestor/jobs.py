@@ -25,12 +25,18 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, tag="reading"):
     Attributes:
         title: as in `text.Source`.
         pages: as in `text.Source`.
+        authors: as in `text.Source`.
+        doi: as in `text.Source`.
+        missing: as in `text.Source`.
         units: in reading order, possibly none.
     """
 
     title: str
     pages: int | None
     units: list[Unit]
+    authors: tuple[str, ...] = ()
+    doi: str = ""
+    missing: str = ""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):

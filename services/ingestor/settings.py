@@ -29,6 +29,11 @@ class IngestorSettings(Settings):
         40, ge=0, le=4_096, description="Most tokens that a chunk repeats of the one before."
     )
 
+    keep_references: bool = Field(
+        default=False,
+        description="Make chunks of lists of literature, too, in sections of their own.",
+    )
+
     @model_validator(mode="after")
     def _overlap_fits(self) -> Self:
         if self.overlap_tokens >= self.chunk_tokens:

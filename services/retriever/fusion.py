@@ -1,17 +1,20 @@
-"""Reciprocal rank fusion of several rankings. Pure."""
+"""Weighted reciprocal rank fusion of several rankings. Pure."""
 
 from collections.abc import Mapping, Sequence
 
-# Cormack, Clarke, Büttcher (SIGIR 2009), "Reciprocal Rank Fusion outperforms Condorcet and
-# individual Rank Learning Methods", found 60 to work without tuning.
-K = 60
+# Both were chosen with `python -m benchmarks.retrieval`: docs/retrieval.md has the grid. The 60 of
+# Cormack, Clarke and Büttcher (SIGIR 2009), made for many rankings of like quality, let BM25 pull
+# the hybrid below dense search alone on every set.
+K = 3
+DENSE_WEIGHT = 0.7
+LEXICAL_WEIGHT = 0.3
 
 
-def fuse(rankings: Sequence[Sequence[str]], *, k: int = K) -> Mapping[str, float]:
-    """Fuse rankings by `score(d) = sum over rankings of 1 / (k + rank of d)`, ranks from 1.
+def fuse(rankings: Sequence[tuple[float, Sequence[str]]], *, k: int = K) -> Mapping[str, float]:
+    """Fuse rankings by `score(d) = sum of weight / (k + rank of d)`, ranks from 1.
 
     Args:
-        rankings: each a list of ids, best first, none twice.
+        rankings: weights above 0, and ids, best first, none twice.
         k: constant that dampens the first ranks, above 0.
 
     Returns:
@@ -19,9 +22,9 @@ def fuse(rankings: Sequence[Sequence[str]], *, k: int = K) -> Mapping[str, float
         does not depend on the order of the rankings.
     """
     scores: dict[str, list[float]] = {}
-    for ranking in rankings:
+    for weight, ranking in rankings:
         for rank, found in enumerate(ranking, start=1):
-            scores.setdefault(found, []).append(1.0 / (k + rank))
+            scores.setdefault(found, []).append(weight / (k + rank))
     # sorted before summed: floating point addition must not depend on the rankings' order
     totals = {found: sum(sorted(parts)) for found, parts in scores.items()}
     return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))

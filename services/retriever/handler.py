@@ -1,10 +1,13 @@
 """What the retriever does: finds passages for a question, writes chunks into the index."""
 
+from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import Redis
 
 from services.retriever import index
+from services.retriever.index import Reach
+from services.retriever.reranking import Reranker
 from shared.messages import Generate, Index, Retrieve
 from shared.streams import Effect, Entry, Namespace, order, publish
 from shared.timing import Stopwatch
@@ -18,23 +21,24 @@ async def retrieve(
     redis: Redis,
     names: Namespace,
     wanted: Wanted,
-    top_k: int,
-    candidates: int,
+    reach: Reach,
+    reranker: Reranker | None = None,
 ) -> list[Effect]:
     """Find the passages for a question and hand both to the generator."""
     watch, query = Stopwatch(entry), message.query
     await wanted.check(query, message.accepted_ms)
-    most = query.top_k or top_k
-    hits = await index.find(
-        redis, names, query, message.embedding, top_k=most, limit=max(candidates, most)
-    )
+    if query.top_k:
+        reach = replace(reach, top_k=query.top_k, candidates=max(reach.candidates, query.top_k))
+    wider = reranker.wider(reach) if reranker else reach
     found = Generate(
         query=query,
-        hits=hits,
+        hits=await index.find(redis, names, query, message.embedding, wider),
         accepted_ms=message.accepted_ms,
         timings_ms={**message.timings_ms, "retriever": watch.read()},
         models=message.models,
     )
+    if reranker:
+        found = await reranker.order(found, reach)
     return [publish(names.lane(names.generate, query.priority), found)]
 
 

@@ -1,6 +1,7 @@
 """The index in Redis: searched in one round trip, written through the commit path."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import redis.exceptions as redis_errors
@@ -8,7 +9,9 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from services.retriever import search
-from services.retriever.fusion import fuse
+from services.retriever.fusion import DENSE_WEIGHT, LEXICAL_WEIGHT, fuse
+from services.retriever.search import VECTORS, VectorIndex
+from services.retriever.selection import choose
 from shared.errors import Permanent, UnknownCollection, UnknownDocument
 from shared.messages import Hit, Index, Query
 from shared.streams import Effect, Namespace
@@ -16,8 +19,34 @@ from shared.streams import Effect, Namespace
 _FP32_BYTES = 4
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How far a search looks and how much it brings back.
+
+    Attributes:
+        top_k: passages to return.
+        candidates: hits of each of the two searches, at least top_k to be of use.
+        per_document: most passages of one document, where the scope has several.
+        exact: look at every vector of the scope, however wide.
+    """
+
+    top_k: int
+    candidates: int
+    per_document: int
+    exact: bool = False
+
+    def most_of_one(self, query: Query) -> int:
+        """Most passages of one document: a question about one alone has no limit."""
+        return self.top_k if len(query.document_ids) == 1 else self.per_document
+
+
 async def find(
-    redis: Redis, names: Namespace, query: Query, vector: bytes, *, top_k: int, limit: int
+    redis: Redis,
+    names: Namespace,
+    query: Query,
+    vector: bytes,
+    reach: Reach,
+    vectors: VectorIndex = VECTORS,
 ) -> tuple[Hit, ...]:
     """The best passages for a question, dense and BM25 fused.
 
@@ -26,18 +55,21 @@ async def find(
         names: the namespace.
         query: the question and its scope.
         vector: FP32 little-endian [dim].
-        top_k: passages to return.
-        limit: hits of each of the two searches, at least top_k to be of use.
+        reach: how far to look.
+        vectors: how the index keeps them.
 
     Raises:
         UnknownCollection: nothing was ever ingested into it.
         UnknownDocument: a document of the scope is not in the collection.
     """
+    limit = reach.candidates
     scope = (names, query.collection, query.document_ids)
-    commands = [search.dense(*scope, vector, limit)]
+    packed, ef = vectors.pack(vector), vectors.ef_runtime
+    commands = [search.dense(*scope, packed, limit, ef=ef, exact=reach.exact)]
     if (by_words := search.lexical(*scope, query.question, limit)) is not None:
         commands.append(by_words)
-    async with redis.pipeline(transaction=False) as pipe:
+    # as one transaction: a document that is replaced between the two searches would come out mixed
+    async with redis.pipeline(transaction=True) as pipe:
         pipe.hexists(names.collections, query.collection)
         for document_id in query.document_ids:
             pipe.hget(names.document(document_id), "collection")
@@ -48,7 +80,8 @@ async def find(
     _raise_first([known, *owners])
     _check_scope(query, bool(known), owners)
     _raise_first(replies)
-    return _fused([search.read_hits(names, reply) for reply in replies], top_k)
+    found = _fused([search.read_hits(names, reply) for reply in replies])
+    return choose(found, top_k=reach.top_k, per_document=reach.most_of_one(query))
 
 
 def _raise_first(replies: Sequence[object]) -> None:
@@ -65,20 +98,22 @@ def _check_scope(query: Query, known: bool, owners: Sequence[bytes | None]) -> N
             raise UnknownDocument(f"no document {document_id} in collection {query.collection}")
 
 
-def _fused(rankings: Sequence[Mapping[str, Hit]], top_k: int) -> tuple[Hit, ...]:
+def _fused(rankings: Sequence[Mapping[str, Hit]]) -> Iterator[Hit]:
+    """Best first. The rankings are dense, then by words, if the question has any."""
     hits = {chunk_id: hit for ranking in rankings for chunk_id, hit in ranking.items()}
-    scores = fuse([list(ranking) for ranking in rankings])
-    return tuple(replace(hits[found], score=scores[found]) for found in list(scores)[:top_k])
+    weights = (DENSE_WEIGHT, LEXICAL_WEIGHT)
+    scores = fuse([(w, list(ranking)) for w, ranking in zip(weights, rankings, strict=False)])
+    return (replace(hits[found], score=score) for found, score in scores.items())
 
 
-async def ensure(redis: Redis, names: Namespace, dim: int) -> None:
+async def ensure(redis: Redis, names: Namespace, dim: int, vectors: VectorIndex = VECTORS) -> None:
     """Create the index if it is missing.
 
     Raises:
         Permanent: it exists for vectors of another length: another embedder filled it.
     """
     try:
-        await redis.execute_command(*search.create_index(names, dim))
+        await redis.execute_command(*search.create_index(names, dim, vectors))
     except redis_errors.ResponseError as exc:
         if "already exists" not in str(exc).lower():
             raise
@@ -99,13 +134,16 @@ async def _dimension(redis: Redis, names: Namespace) -> int | None:
     return None
 
 
-def write(names: Namespace, message: Index, old_chunks: int) -> list[Effect]:
+def write(
+    names: Namespace, message: Index, old_chunks: int, vectors: VectorIndex = VECTORS
+) -> list[Effect]:
     """Effects that swap a document's chunks for new ones.
 
     Args:
         names: the namespace.
         message: the chunks and their vectors, FP32 [n, dim].
         old_chunks: how many chunks the document had before.
+        vectors: how the index keeps them.
     """
     chunks = message.chunks
     size = len(message.embeddings) // len(chunks)
@@ -114,7 +152,7 @@ def write(names: Namespace, message: Index, old_chunks: int) -> list[Effect]:
         for number in range(max(old_chunks, len(chunks)))
     ]
     for number in range(len(chunks)):
-        vector = message.embeddings[number * size : (number + 1) * size]
+        vector = vectors.pack(message.embeddings[number * size : (number + 1) * size])
         effects.append(_write_chunk(names, message, number, vector))
     return [*effects, _write_document(names, message), _known(names, message)]
 

@@ -6,8 +6,11 @@ travel as PARAMS, the question as the bare words that a regular expression finds
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
+import numpy as np
 
 from shared.messages import Hit
 from shared.streams import Argument, Namespace
@@ -26,24 +29,68 @@ MOST_WORDS = 64
 _RUNS = tuple[tuple[int, int], ...]
 
 
-def create_index(names: Namespace, dim: int) -> list[Argument]:
-    """FT.CREATE for chunks with FP32 vectors [dim], cosine distance."""
+@dataclass(frozen=True, kw_only=True)
+class VectorIndex:
+    """How vectors are kept and searched; docs/retrieval.md has the figures behind the defaults.
+
+    Attributes:
+        type: of a number, in the chunk as in the index.
+        m: neighbours of a node, twice as many on the lowest layer.
+        ef_construction: candidates that are looked at for a new node's neighbours.
+        ef_runtime: candidates of a search; where more hits are asked for, these are.
+    """
+
+    type: Literal["FLOAT32", "FLOAT16"] = "FLOAT32"
+    m: int = 16
+    ef_construction: int = 200
+    ef_runtime: int = 50
+
+    def pack(self, vectors: bytes) -> bytes:
+        """FP32 numbers as the index keeps them."""
+        if self.type == "FLOAT32":
+            return vectors
+        return np.frombuffer(vectors, "<f4").astype("<f2").tobytes()
+
+
+VECTORS = VectorIndex()
+
+
+def create_index(names: Namespace, dim: int, vectors: VectorIndex = VECTORS) -> list[Argument]:
+    """FT.CREATE for chunks with vectors [dim], cosine distance.
+
+    Words are kept as they stand. RediSearch's stemming adds the score of a stem to that of the
+    word, and a query of nothing but its stop words ends the whole server (2.10.5): neither is used.
+    """
     head = ("FT.CREATE", names.search_index, "ON", "HASH", "PREFIX", 1, names.chunk_prefix)
     tags = ("collection", "TAG", "CASESENSITIVE", "document_id", "TAG", "CASESENSITIVE")
-    vector = ("TYPE", "FLOAT32", "DIM", dim, "DISTANCE_METRIC", "COSINE")
+    vector = (
+        "TYPE", vectors.type, "DIM", dim, "DISTANCE_METRIC", "COSINE", "M", vectors.m,
+        "EF_CONSTRUCTION", vectors.ef_construction, "EF_RUNTIME", vectors.ef_runtime,
+    )  # fmt: skip
     return [
-        *head, "SCHEMA", *tags, "text", "TEXT",
+        *head, "STOPWORDS", 0, "SCHEMA", *tags, "text", "TEXT", "NOSTEM",
         "embedding", "VECTOR", "HNSW", len(vector), *vector,
     ]  # fmt: skip
 
 
 def dense(
-    names: Namespace, collection: str, document_ids: Sequence[str], vector: bytes, limit: int
+    names: Namespace,
+    collection: str,
+    document_ids: Sequence[str],
+    vector: bytes,
+    limit: int,
+    *,
+    ef: int = 0,
+    exact: bool = False,
 ) -> list[Argument]:
-    """Nearest neighbours of a vector; exact where the scope is a few documents."""
+    """Nearest neighbours of a vector, packed as the index has them.
+
+    They are the true ones if `exact` is set, or the scope is of a few documents; else `ef`
+    candidates are looked at, 0 for as many as the index was made with.
+    """
     scope, params = _scope(collection, document_ids)
-    exact = " HYBRID_POLICY ADHOC_BF" if document_ids else ""
-    query = f"({scope})=>[KNN $limit @embedding $vector{exact} AS {_DISTANCE}]"
+    how = " HYBRID_POLICY ADHOC_BF" if exact or document_ids else f" EF_RUNTIME {ef}" if ef else ""
+    query = f"({scope})=>[KNN $limit @embedding $vector{how} AS {_DISTANCE}]"
     params = {**params, "vector": vector, "limit": limit}
     return [
         "FT.SEARCH", names.search_index, query, *_returning(_DISTANCE, *FIELDS),

@@ -33,3 +33,18 @@ class RetrieverSettings(Settings):
     candidates: int = Field(
         50, ge=1, le=1_000, description="Hits of each search, dense and BM25, before fusion."
     )
+    per_document: int = Field(
+        3,
+        ge=1,
+        le=50,
+        description="Most passages of one document, as long as others were found, too. A question "
+        "about one document alone has no such limit.",
+    )
+    rerank: bool = Field(
+        default=False,
+        description="Let the model `reranker` in Triton order what was found. `ragstream up` sets "
+        "it where one is built.",
+    )
+    rerank_candidates: int = Field(
+        20, ge=1, le=256, description="Passages that the reranker reads, at least top_k of them."
+    )

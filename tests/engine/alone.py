@@ -77,7 +77,7 @@ class Model:
 
     def _prefill(self, ids: list[int]) -> Logits:
         for at in range(0, len(ids), CHUNK_TOKENS):
-            logits = self._rows.prefill(0, ids[at : at + CHUNK_TOKENS], at)
+            logits: Logits = self._rows.start(0, ids[at : at + CHUNK_TOKENS], at).finish()[0]
         return logits
 
 

@@ -62,6 +62,9 @@ async def idle(metrics_port: int) -> dict[str, float]:
 class Memory:
     """Memory of the process that runs the generator's python backend, a child of this one.
 
+    The pages of the model's file are left out: the system keeps them as long as nobody else wants
+    their place, and counts them as this process's only as it comes to read them.
+
     Attributes:
         began_bytes: what it had at first.
         most_bytes: the most it was seen to have.
@@ -88,4 +91,5 @@ class Memory:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def _now(self) -> int:
-        return int(self._process.memory_info().rss)
+        found = self._process.memory_info()
+        return int(found.rss - found.shared)

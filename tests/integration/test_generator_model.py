@@ -139,7 +139,7 @@ def test_sequences_of_different_lengths_share_a_run(tokenizer: Tokenizer) -> Non
     for row, prompt in enumerate(PROMPTS):
         ids = tokenizer.encode(prompt, add_special_tokens=False).ids
         held[row] = len(ids)
-        tokens.append([int(rows.prefill(row, ids, 0).argmax())])
+        tokens.append([int(rows.start(row, ids, 0).finish()[0].argmax())])
     assert len(set(held.values())) == 3
     for _ in range(1, 16):
         logits = rows.decode({row: answer[-1] for row, answer in enumerate(tokens)}, held)

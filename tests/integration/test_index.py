@@ -19,6 +19,7 @@ from shared.redis import ensure_groups
 from shared.streams import DATA, Entry, Namespace, Retention, decoded
 
 DIM = 4
+REACH = index.Reach(top_k=10, candidates=10, per_document=10)
 RNG = np.random.default_rng(7)
 
 
@@ -70,7 +71,7 @@ def endings(names: Namespace) -> Endings:
 
 async def find(redis: Any, names: Namespace, **asked: Any) -> list[Hit]:
     query = Query(**{"question": "none", "collection": "c", **asked})
-    found = await index.find(redis, names, query, vector().tobytes(), top_k=10, limit=10)
+    found = await index.find(redis, names, query, vector().tobytes(), REACH)
     return list(found)
 
 

@@ -1,5 +1,6 @@
 """Models from a user's own folders, served by a real Triton."""
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 from tritonclient import grpc
 
 from services.model_builder.build import build
+from shared.triton import RERANKER, Triton
 from tests import tiny_decoders, tiny_models
 from tests.integration.test_embedder_model import infer
 from tests.integration.test_generator_model import RETURNS, Answer, Asker, tensor
@@ -49,6 +51,32 @@ def test_own_folders_are_served(tmp_path: Path) -> None:
     assert vectors.shape == (2, 8)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, rtol=1e-5)
     assert (answer.error, answer.output_tokens) == ("", 5)
+
+
+async def test_a_reranker_of_ones_own_is_served(tmp_path: Path) -> None:
+    """It would build and then fail to load, beside an embedder whose code it shares."""
+    repository = empty_repository(tmp_path / "repository")
+    own = tiny_models.write_own_reranker(tmp_path / "own-reranker")
+    embedder = tiny_models.write_own_embedder(tmp_path / "own-embedder")
+    generator = tiny_models.write_own_generator(tmp_path / "own-generator")
+    build(
+        repository,
+        tmp_path / "cache",
+        embedder=str(embedder),
+        generator=str(generator),
+        reranker=str(own),
+        report=print,
+    )
+    models = ("embedder", "reranker")
+    with running_triton(repository, tmp_path / "triton", models=models) as ports:
+        triton = Triton(ports.grpc_address)
+        await triton.require([RERANKER])
+        scores, *others = await asyncio.gather(
+            *(triton.rerank("a", ["b", "d d", "a"]) for _ in range(8))
+        )
+        await triton.close()
+    assert scores.argmax() == 1
+    assert all(np.array_equal(scores, one) for one in others)
 
 
 def test_a_gguf_file_is_served_with_its_chat_template(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ The generator has the same code: a model's folder stands alone, whatever else is
 """
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,20 @@ def open_session(path: Path, threads: int) -> Any:
     options.log_severity_level = ERRORS_ONLY
     # Two models and their workers share the cores; spinning threads gained nothing when measured.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    _share_arena()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     available = ort.get_available_providers()
     providers = [CUDA, CPU] if CUDA in available else [CPU]
     return ort.InferenceSession(str(path), options, providers=providers)
+
+
+@cache
+def _share_arena() -> None:
+    """Let all sessions of this process, which run in turn, use one arena.
+
+    With one each, every graph of a model would keep the memory of its own largest run.
+    """
+    kind = ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    ort.create_and_register_allocator(
+        ort.OrtMemoryInfo("Cpu", kind, 0, ort.OrtMemType.DEFAULT), None
+    )

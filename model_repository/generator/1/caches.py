@@ -1,12 +1,15 @@
 """Attention caches of running sequences, as ONNX Runtime reads and writes them."""
 
 import mmap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+
+PAST, PRESENT = "past_key_values.", "present."  # what a cache's inputs and outputs begin with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ class CacheShape:
     def names(self) -> list[tuple[str, str]]:
         """Input and output names, layer by layer."""
         parts = [f"{layer}.{part}" for layer in range(self.layers) for part in ("key", "value")]
-        return [(f"past_key_values.{part}", f"present.{part}") for part in parts]
+        return [(PAST + part, PRESENT + part) for part in parts]
 
     def of(self, sequences: int, tokens: int) -> list[int]:
         """The shape for so many sequences and tokens."""
@@ -42,25 +45,25 @@ class CacheShape:
 class Cache(Protocol):
     """The cache of one or more sequences that run together.
 
-    Its IO binding keeps the graph's cache inputs and outputs bound between runs.
+    Its IO bindings keep the graphs' cache inputs and outputs bound between runs.
     """
 
     @property
-    def binding(self) -> Any:
-        """ONNX Runtime's."""
+    def bindings(self) -> Sequence[Any]:
+        """ONNX Runtime's, one a graph."""
 
     def took(self) -> None:
-        """Called after each run, with the outputs in the binding."""
+        """Called after each run, with the outputs in the bindings."""
 
 
 class SharedCache:
-    """One buffer a layer that the graph appends to in place; sequences are its rows.
+    """Buffers of each layer that the graphs append to in place; sequences are their rows.
 
     On a CPU the system hands out a row's memory only as it is written, and takes it back on
     `release`: so a row may be as long as the model's context, at no cost before it is used.
 
     Args:
-        session: the graph's.
+        sessions: the graphs'.
         shape: of the cache.
         device: `cpu` or `cuda`.
         sequences: rows of the buffers.
@@ -68,9 +71,14 @@ class SharedCache:
     """
 
     def __init__(
-        self, session: Any, shape: CacheShape, device: str, sequences: int, capacity: int
+        self,
+        sessions: Sequence[Any],
+        shape: CacheShape,
+        device: str,
+        sequences: int,
+        capacity: int,
     ) -> None:
-        self._session, self._shape, self._device = session, shape, device
+        self._sessions, self._shape, self._device = sessions, shape, device
         self._dtype = np.dtype(shape.dtype)
         self._capacity = capacity
         self._views: dict[tuple[int, int], View] = {}
@@ -86,7 +94,10 @@ class SharedCache:
     def rows(self, start: int, stop: int) -> "View":
         """Rows `start` to `stop`, to run them together."""
         if (start, stop) not in self._views:
-            self._views[start, stop] = View(self._bind(start, stop - start))
+            self._views[start, stop] = View(
+                [self._bind(session, start, stop - start) for session in self._sessions],
+                self._buffers,
+            )
         return self._views[start, stop]
 
     def read(self, row: int, start: int, stop: int) -> NDArray[np.generic]:
@@ -122,11 +133,13 @@ class SharedCache:
         self._maps.append(memory)
         return np.frombuffer(memory, self._dtype).reshape(dims)
 
-    def _bind(self, first: int, count: int) -> Any:
-        binding = self._session.io_binding()
+    def _bind(self, session: Any, first: int, count: int) -> Any:
+        binding, its_own = session.io_binding(), {one.name for one in session.get_inputs()}
         dims = self._shape.of(count, self._capacity)
         offset = first * int(np.prod(dims[1:])) * self._dtype.itemsize
         for (past, present), buffer in zip(self._shape.names(), self._buffers, strict=True):
+            if past not in its_own:
+                continue
             address = buffer.ctypes.data if self.on_host else buffer.data_ptr()
             place = (self._device, 0, self._dtype, dims, address + offset)
             binding.bind_input(past, *place)
@@ -136,12 +149,18 @@ class SharedCache:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Some rows of a `SharedCache`."""
+    """Some rows of a `SharedCache`.
 
-    binding: Any
+    Attributes:
+        bindings: see `Cache`.
+        buffers: that the bindings point into; a run in parts may outlive the cache.
+    """
+
+    bindings: Sequence[Any]
+    buffers: Sequence[Any]
 
     def took(self) -> None:
-        """Nothing: the graph wrote into the buffers themselves."""
+        """Nothing: the graphs wrote into the buffers themselves."""
 
 
 class GrowingCache:
@@ -154,7 +173,8 @@ class GrowingCache:
     """
 
     def __init__(self, session: Any, shape: CacheShape, device: str) -> None:
-        self.binding = session.io_binding()
+        self._binding = session.io_binding()
+        self.bindings = [self._binding]
         self._names = shape.names()
         self._device = device
         empty = np.zeros(shape.of(1, 0), shape.dtype)
@@ -162,11 +182,11 @@ class GrowingCache:
 
     def took(self) -> None:
         """Make the run's outputs the next run's inputs."""
-        returned = self.binding.get_outputs()
-        self.binding.clear_binding_outputs()
+        returned = self._binding.get_outputs()
+        self._binding.clear_binding_outputs()
         self._bind(returned[: len(self._names)])
 
     def _bind(self, values: list[Any]) -> None:
         for (past, present), value in zip(self._names, values, strict=True):
-            self.binding.bind_ortvalue_input(past, value)
-            self.binding.bind_output(present, self._device)
+            self._binding.bind_ortvalue_input(past, value)
+            self._binding.bind_output(present, self._device)

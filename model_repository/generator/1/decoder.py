@@ -1,14 +1,14 @@
-"""Runs the generator's graph: tokens in, the next token's scores out."""
+"""Runs the generator's graphs: tokens in, the next token's scores out."""
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from caches import Cache, CacheShape, GrowingCache, SharedCache
+from caches import PRESENT, Cache, CacheShape, GrowingCache, SharedCache
 from generator_session import CUDA, open_session
 from numpy.typing import NDArray
 
@@ -25,6 +25,7 @@ class DecoderInfo:
     cache_dtype: str
     position_ids: bool
     end_token_ids: tuple[int, ...]
+    graphs: tuple[str, ...] = ("model.onnx",)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -37,7 +38,7 @@ class DecoderInfo:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing: run `ragstream models build` first")
         known = json.loads(path.read_bytes())
-        return cls(**{field: known[field] for field in cls.__dataclass_fields__})
+        return cls(**{field: known[field] for field in cls.__dataclass_fields__ if field in known})
 
     def cache_shape(self) -> CacheShape:
         """Shape of the attention cache."""
@@ -50,7 +51,7 @@ class DecoderInfo:
 
 
 class Decoder:
-    """A graph and how to run it.
+    """Graphs, each some layers of one model, and how to run them.
 
     Args:
         folder: a built model's version folder.
@@ -62,41 +63,41 @@ class Decoder:
         # On a CPU the tiled attention of ONNX Runtime 1.31 takes up to twice as long as the plain
         # one (docs/generator.md); CUDA's has a switch of its own.
         os.environ.setdefault("ORT_GQA_DISABLE_FLASH_ATTENTION", "1")
-        self._session = open_session(folder / "model.onnx", threads)
-        self.device = "cuda" if self._session.get_providers()[0] == CUDA else "cpu"
+        self._sessions = [open_session(folder / name, threads) for name in self.info.graphs]
+        self.parts = len(self._sessions)
+        self.device = "cuda" if self._sessions[0].get_providers()[0] == CUDA else "cpu"
 
     def shared_cache(self, sequences: int, capacity: int) -> SharedCache:
         """An empty cache for some sequences of up to `capacity` tokens each."""
         shape = self.info.cache_shape()
-        return SharedCache(self._session, shape, self.device, sequences, capacity)
+        return SharedCache(self._sessions, shape, self.device, sequences, capacity)
 
     def growing_cache(self) -> GrowingCache:
-        """An empty cache for one sequence."""
-        return GrowingCache(self._session, self.info.cache_shape(), self.device)
+        """An empty cache for one sequence; only for a model of one graph."""
+        [session] = self._sessions
+        return GrowingCache(session, self.info.cache_shape(), self.device)
 
-    def run(
-        self, ids: NDArray[np.int64], lengths: Sequence[int], cache: Cache
-    ) -> NDArray[np.float32]:
-        """Append tokens to sequences and score what comes next.
+    def start(self, ids: NDArray[np.int64], lengths: Sequence[int], cache: Cache) -> "Run":
+        """Append tokens to sequences and score what comes next, as far as `Run.advance` says.
 
         Args:
             ids: int64 [sequences, tokens], the tokens to append.
             lengths: tokens of each sequence, the appended ones included. They may differ, if each
                 sequence gets one token and the cache is shared.
             cache: of these sequences; is changed.
+        """
+        inputs = self._inputs(ids, np.asarray(lengths))
+        return Run(self._sessions, inputs, cache, self.device)
+
+    def run(
+        self, ids: NDArray[np.int64], lengths: Sequence[int], cache: Cache
+    ) -> NDArray[np.float32]:
+        """The same at once.
 
         Returns:
             float32 [sequences, vocabulary], of each one's last position.
         """
-        binding = cache.binding
-        for name, values in self._inputs(ids, np.asarray(lengths)).items():
-            binding.bind_cpu_input(name, values)
-        binding.bind_output("logits", "cpu")
-        self._session.run_with_iobinding(binding)
-        # bound after the cache's outputs, so the last
-        logits: NDArray[Any] = binding.get_outputs()[-1].numpy()
-        cache.took()
-        return logits[:, -1].astype(np.float32, copy=False)
+        return self.start(ids, lengths, cache).finish()
 
     def _inputs(
         self, ids: NDArray[np.int64], lengths: NDArray[np.int64]
@@ -110,3 +111,62 @@ class Decoder:
             new = ids.shape[1]
             inputs["position_ids"] = (last - new + np.arange(new)).astype(np.int64)
         return inputs
+
+
+class Run:
+    """New tokens on their way through a model's graphs.
+
+    Args:
+        sessions: of the graphs, in order.
+        inputs: what is known of the tokens, by input name.
+        cache: of their sequences; is changed.
+        device: where one graph leaves what the next one takes.
+    """
+
+    def __init__(
+        self,
+        sessions: Sequence[Any],
+        inputs: Mapping[str, NDArray[np.int64]],
+        cache: Cache,
+        device: str,
+    ) -> None:
+        self._left = list(zip(sessions, cache.bindings, strict=True))
+        self._inputs = inputs
+        self._cache = cache
+        self._device = device
+        self._handed: dict[str, Any] = {}
+
+    @property
+    def parts_left(self) -> int:
+        """Graphs that have yet to run."""
+        return len(self._left)
+
+    def finish(self) -> NDArray[np.float32]:
+        """Run the graphs that are left; see `Decoder.run`."""
+        while len(self._left) > 1:
+            self.advance()
+        session, binding = self._left.pop()
+        self._bind(session, binding)
+        binding.bind_output("logits", "cpu")
+        session.run_with_iobinding(binding)
+        # bound after the cache's outputs, so the last
+        logits: NDArray[Any] = binding.get_outputs()[-1].numpy()
+        self._cache.took()
+        return logits[:, -1].astype(np.float32, copy=False)
+
+    def advance(self) -> None:
+        """Run the next graph, which must not be the last one."""
+        session, binding = self._left.pop(0)
+        self._bind(session, binding)
+        names = [one.name for one in session.get_outputs() if not one.name.startswith(PRESENT)]
+        for name in names:
+            binding.bind_output(name, self._device)
+        session.run_with_iobinding(binding)
+        self._handed = dict(zip(names, binding.get_outputs()[-len(names) :], strict=True))
+
+    def _bind(self, session: Any, binding: Any) -> None:
+        for wanted in session.get_inputs():
+            if wanted.name in self._inputs:
+                binding.bind_cpu_input(wanted.name, self._inputs[wanted.name])
+            elif wanted.name in self._handed:
+                binding.bind_ortvalue_input(wanted.name, self._handed[wanted.name])

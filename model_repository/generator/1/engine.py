@@ -8,54 +8,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Protocol
 
-from generation import Generation, Piece
+from engine_request import Meters, Run, Task
 from prefix_cache import PrefixCache
-from rows import Logits, Rows
+from rows import Chunk, Logits, Rows
 from scheduler import Decode, Prefill, QueueFull, Scheduler, Seat, Waiting
 
 WAITED = "cancelled while it waited"
-
-
-class Task(Protocol):
-    """A request as its caller made it."""
-
-    generation: Generation
-
-    def is_cancelled(self) -> bool:
-        """Whether the caller has gone."""
-
-    def send(self, piece: Piece) -> None:
-        """Give a part of the answer to the caller; the one with a finish reason is the last."""
-
-    def drop(self, reason: str) -> None:
-        """Tell the caller that no (more) answer comes, since it was cancelled."""
-
-    def fail(self, exc: Exception) -> None:
-        """Tell the caller what went wrong."""
-
-
-class Meters(Protocol):
-    """Is told what happens."""
-
-    def prefilled(self, tokens: int, seconds: float) -> None:
-        """A chunk of a prompt was computed."""
-
-    def decoded(self, tokens: int, seconds: float) -> None:
-        """A token for each of so many answers was computed."""
-
-    def found_prefix(self, tokens: int) -> None:
-        """A prompt began with so many tokens that were known already."""
-
-    def first_token(self, seconds: float) -> None:
-        """An answer's first token came so long after its request."""
-
-    def refused(self, requests: int) -> None:
-        """So many requests were turned away, since too many waited."""
-
-    def state(self, running: int, waiting: int, cached: int, prefixes: int) -> None:
-        """Requests that run and wait; tokens of running sequences and of kept prefixes."""
 
 
 class Engine:
@@ -72,7 +31,7 @@ class Engine:
     def __init__(
         self,
         rows: Rows,
-        scheduler: Scheduler["Run"],
+        scheduler: Scheduler[Run],
         prefixes: PrefixCache,
         meters: Meters,
         clock: Callable[[], float] = time.monotonic,
@@ -145,7 +104,7 @@ class Engine:
                 with self._changed:
                     self._changed.wait_for(lambda: self._closed or self._scheduler.waiting > 0)
 
-    def _drop_waiting(self, chosen: Callable[["Run"], bool], reason: str) -> int:
+    def _drop_waiting(self, chosen: Callable[[Run], bool], reason: str) -> int:
         dropped = self._scheduler.withdraw(chosen)
         for run in dropped:
             run.task.drop(reason)
@@ -168,29 +127,36 @@ class Engine:
             elif self._rows.copies:
                 self._restore(seat)
 
-    def _restore(self, seat: Seat["Run"]) -> None:
+    def _restore(self, seat: Seat[Run]) -> None:
         for block in self._prefixes.match(seat.request.task.generation.prompt_ids):
             self._rows.write(seat.row, seat.cached, block)
             seat.cached += block.shape[2]
         self._meters.found_prefix(seat.cached)
 
-    def _prefill(self, step: Prefill["Run"]) -> None:
-        seat, ids = step.seat, step.seat.request.task.generation.prompt_ids
+    def _prefill(self, step: Prefill[Run]) -> None:
+        seat, run = step.seat, step.seat.request
+        ids, tokens = run.task.generation.prompt_ids, seat.chunk_stop - seat.cached
+        if run.chunk is None:
+            chunk_ids = ids[seat.cached : seat.chunk_stop]
+            run.chunk = self._rows.start(seat.row, chunk_ids, seat.cached)
+        parts = min(step.parts, run.chunk.parts_left)
         began = self._clock()
-        logits = self._rows.prefill(seat.row, ids[seat.cached : step.stop], seat.cached)
-        took, tokens = self._clock() - began, step.stop - seat.cached
-        self._scheduler.pace.prefilled(tokens, took)
-        self._meters.prefilled(tokens, took)
-        seat.cached = step.stop
+        logits = _pass(run.chunk, parts)
+        took = self._clock() - began
+        self._scheduler.pace.prefilled(tokens, took, parts)
+        self._meters.prefilled(0 if logits is None else tokens, took)
+        if logits is None:
+            return
+        run.chunk, seat.cached = None, seat.chunk_stop
         if seat.decodes:
             if self._rows.copies:
                 self._prefixes.keep(ids, lambda a, b: self._rows.read(seat.row, a, b))
-            self._meters.first_token(self._clock() - seat.request.began)
+            self._meters.first_token(self._clock() - run.began)
             self._take(seat, logits)
 
-    def _decode(self, step: Decode["Run"]) -> None:
+    def _decode(self, step: Decode[Run]) -> None:
         self._compact()
-        held = {seat.row: seat.cached for seat in self._scheduler.seats}
+        held = {seat.row: seat.held for seat in self._scheduler.seats}
         tokens = {seat.row: seat.request.task.generation.last_token for seat in step.seats}
         began = self._clock()
         logits = self._rows.decode(tokens, held)
@@ -206,7 +172,7 @@ class Engine:
             seat, left = move
             self._rows.move(left, seat.row, seat.cached)
 
-    def _take(self, seat: Seat["Run"], logits: Logits) -> None:
+    def _take(self, seat: Seat[Run], logits: Logits) -> None:
         piece = seat.request.task.generation.take(logits)
         if piece is None:
             return
@@ -215,13 +181,13 @@ class Engine:
         else:
             seat.request.task.send(piece)
 
-    def _end(self, seat: Seat["Run"], tell: Callable[["Run"], None]) -> None:
+    def _end(self, seat: Seat[Run], tell: Callable[[Run], None]) -> None:
         with self._changed:
             self._scheduler.leave(seat)
         self._rows.release(seat.row)
         tell(seat.request)
 
-    def _guarded(self, seats: list[Seat["Run"]], work: Callable[[], None]) -> None:
+    def _guarded(self, seats: list[Seat[Run]], work: Callable[[], None]) -> None:
         """Do some seats' work; if it fails, they end and the others go on."""
         try:
             work()
@@ -241,14 +207,11 @@ class Engine:
         self._meters.state(len(seats), self._scheduler.waiting, cached, self._prefixes.tokens)
 
 
-class Run:
-    """A request in the engine.
-
-    Args:
-        task: the caller's.
-        began: when it came, by the engine's clock.
-    """
-
-    def __init__(self, task: Task, began: float) -> None:
-        self.task = task
-        self.began = began
+def _pass(chunk: Chunk, parts: int) -> Logits | None:
+    """Let a chunk pass parts of the model; scores of what comes next if they are the last ones."""
+    if parts >= chunk.parts_left:
+        scores: Logits = chunk.finish()[0]
+        return scores
+    for _ in range(parts):
+        chunk.advance()
+    return None

@@ -77,7 +77,7 @@ def _engine(settings: GeneratorSettings, decoder: Decoder, sizes: Sizes, model: 
         rows=sizes.rows,
         cache_tokens=sizes.cache_tokens,
         max_waiting=settings.max_waiting,
-        pace=Pace(settings.chunk_tokens, settings.decode_stall),
+        pace=Pace(settings.chunk_tokens, settings.decode_stall, decoder.parts),
     )
     rows = new_rows(decoder, sizes.rows, sizes.capacity_tokens)
     return Engine(rows, scheduler, PrefixCache(sizes.prefix_tokens), EngineMeters(model))

@@ -1,4 +1,4 @@
-"""Sequences by row: prefill one, decode many. What the engine sees of the graph and its caches."""
+"""Sequences by row: prefill one, decode many. What the engine sees of the graphs and caches."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -11,6 +11,20 @@ from numpy.typing import NDArray
 Logits = NDArray[np.float32]  # [vocabulary]
 
 
+class Chunk(Protocol):
+    """Part of a prompt on its way through the model, part by part."""
+
+    @property
+    def parts_left(self) -> int:
+        """Parts of the model that have yet to run."""
+
+    def advance(self) -> None:
+        """Run one that is not the last."""
+
+    def finish(self) -> NDArray[np.float32]:
+        """Run those that are left; scores of what comes next, [1, vocabulary]."""
+
+
 class Rows(Protocol):
     """Rows of sequences.
 
@@ -20,15 +34,16 @@ class Rows(Protocol):
 
     copies: bool
 
-    def prefill(self, row: int, ids: Sequence[int], start: int) -> Logits:
-        """Append `ids` to a row that holds `start` tokens; scores of what comes next."""
+    def start(self, row: int, ids: Sequence[int], held: int) -> Chunk:
+        """Begin to append `ids` to a row that holds so many tokens."""
 
     def decode(self, tokens: Mapping[int, int], held: Mapping[int, int]) -> dict[int, Logits]:
         """Append one token to each row of `tokens`.
 
         Args:
             tokens: by row.
-            held: tokens that each row in use holds, those that don't decode included.
+            held: tokens that each row in use holds, those that don't decode included, and those
+                that are being appended.
 
         Returns:
             Scores of what comes next, by row.
@@ -48,10 +63,10 @@ class Rows(Protocol):
 
 
 class SharedRows:
-    """Rows of one cache that the graph appends to in place: all decode in one run.
+    """Rows of one cache that the graphs append to in place: all decode in one run.
 
     Args:
-        decoder: runs the graph.
+        decoder: runs the graphs.
         count: rows.
         capacity: tokens that each can hold.
     """
@@ -65,12 +80,10 @@ class SharedRows:
         self.move = self._cache.move
         self.release = self._cache.release
 
-    def prefill(self, row: int, ids: Sequence[int], start: int) -> Logits:
+    def start(self, row: int, ids: Sequence[int], held: int) -> Chunk:
         """See `Rows`."""
-        chunk = np.array([ids], np.int64)
         view = self._cache.rows(row, row + 1)
-        scores: Logits = self._decoder.run(chunk, [start + len(ids)], view)[0]
-        return scores
+        return self._decoder.start(np.array([ids], np.int64), [held + len(ids)], view)
 
     def decode(self, tokens: Mapping[int, int], held: Mapping[int, int]) -> dict[int, Logits]:
         """See `Rows`. Rows in between run too, with a token that the row's next one overwrites."""
@@ -94,17 +107,18 @@ class GrowingRows:
         self._decoder = decoder
         self._caches: dict[int, GrowingCache] = {}
 
-    def prefill(self, row: int, ids: Sequence[int], start: int) -> Logits:
+    def start(self, row: int, ids: Sequence[int], held: int) -> Chunk:
         """See `Rows`."""
-        if start == 0:
+        if held == 0:
             self._caches[row] = self._decoder.growing_cache()
         chunk = np.array([ids], np.int64)
-        scores: Logits = self._decoder.run(chunk, [start + len(ids)], self._caches[row])[0]
-        return scores
+        return self._decoder.start(chunk, [held + len(ids)], self._caches[row])
 
     def decode(self, tokens: Mapping[int, int], held: Mapping[int, int]) -> dict[int, Logits]:
         """See `Rows`."""
-        return {row: self.prefill(row, [token], held[row]) for row, token in tokens.items()}
+        return {
+            row: self.start(row, [token], held[row]).finish()[0] for row, token in tokens.items()
+        }
 
     def read(self, row: int, start: int, stop: int) -> NDArray[np.generic]:
         """Not possible: `copies` says so."""

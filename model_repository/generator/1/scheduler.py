@@ -2,7 +2,8 @@
 
 A request waits in its lane, is seated in a row once a row and its tokens are free, has its prompt
 prefilled chunk by chunk, then decodes until it leaves. One prompt is prefilled at a time, first
-come first served, and between two of its chunks all others decode one token.
+come first served. Between two of its chunks, or two parts of the model that a chunk passes, all
+others decode one token.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,6 +45,7 @@ class Seat(Generic[T]):
         prompt_tokens: to prefill.
         total_tokens: most tokens that it will hold in the cache.
         cached: tokens that it holds in the cache.
+        chunk_stop: where the last chunk of its prompt ends, be it done or under way.
     """
 
     request: T
@@ -51,19 +53,30 @@ class Seat(Generic[T]):
     prompt_tokens: int
     total_tokens: int
     cached: int = 0
+    chunk_stop: int = 0
 
     @property
     def decodes(self) -> bool:
         """Whether its whole prompt is in the cache."""
         return self.cached >= self.prompt_tokens
 
+    @property
+    def held(self) -> int:
+        """Tokens whose places in its row are taken, those of a chunk under way included."""
+        return max(self.cached, self.chunk_stop)
+
 
 @dataclass(frozen=True, slots=True)
 class Prefill(Generic[T]):
-    """A step: put the prompt's tokens from `seat.cached` to `stop` into the cache."""
+    """A step: put the prompt's tokens from `seat.cached` to `seat.chunk_stop` into the cache.
+
+    Attributes:
+        seat: whose prompt it is.
+        parts: of the model, to run of those that such a chunk has yet to pass.
+    """
 
     seat: Seat[T]
-    stop: int
+    parts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +147,22 @@ class Scheduler(Generic[T]):
         return seat
 
     def next(self) -> Prefill[T] | Decode[T] | None:
-        """The next step: decode after each chunk of a prompt; None if nothing runs."""
+        """The next step: decode after each part of a chunk of a prompt; None if nothing runs."""
         decoding = [seat for seat in self.seats if seat.decodes]
         prefilling = [seat for seat in self.seats if not seat.decodes]
         if prefilling and not (decoding and self._prefilled_last):
             self._prefilled_last = True
-            seat = prefilling[0]
-            tokens = self.pace.chunk(others_decode=bool(decoding), waiting=self.waiting)
-            return Prefill(seat, min(seat.cached + tokens, seat.prompt_tokens))
+            return self._prefill(prefilling[0], others_decode=bool(decoding))
         self._prefilled_last = False
         return Decode(decoding) if decoding else None
+
+    def _prefill(self, seat: Seat[T], *, others_decode: bool) -> Prefill[T]:
+        if seat.chunk_stop <= seat.cached:
+            tokens = self.pace.chunk(others_decode=others_decode, waiting=self.waiting)
+            seat.chunk_stop = min(seat.cached + tokens, seat.prompt_tokens)
+        chunk = seat.chunk_stop - seat.cached
+        parts = self.pace.parts(chunk, others_decode=others_decode, waiting=self.waiting)
+        return Prefill(seat, parts)
 
     def holds(self, seat: Seat[T]) -> bool:
         """Whether the request still runs."""

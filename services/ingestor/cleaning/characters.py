@@ -24,6 +24,10 @@ _TABLE = str.maketrans(
     | dict.fromkeys(SPACES, " ")
     | dict.fromkeys(INVISIBLE, "")
     | {"\u2010": "-", "\u2011": "-"}
+    | {  # the shapes of Arabic letters within words
+        chr(code): unicodedata.normalize("NFKC", chr(code))
+        for code in (*range(0xFB50, 0xFBB2), *range(0xFE80, 0xFEFD))
+    }
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 # Sorting the accents of one letter takes quadratic time. Unicode's own "stream-safe" form allows
@@ -32,6 +36,12 @@ _MOST_MARKS = 30
 _MARK = "".join(chr(code) for code in range(0x300, 0x1E950) if unicodedata.combining(chr(code)))
 _MARKS = re.compile(f"[{_MARK}]{{{_MOST_MARKS + 1},}}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_LEFTWARDS = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"
+)  # Hebrew, Arabic and their like
+_UNSPACED = re.compile(
+    "[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]"
+)  # Chinese, Japanese
 _RUN = re.compile(r"\s+")
 _BLANK = re.compile(r"[^\S\n]+")
 
@@ -62,3 +72,14 @@ def many_lines(text: str) -> str:
 def has_words(text: str) -> bool:
     """Whether there is a letter or a digit in any script."""
     return any(character.isalnum() for character in text)
+
+
+def is_leftwards(text: str) -> bool:
+    """Whether most of a text's letters are written from the right to the left."""
+    found = len(_LEFTWARDS.findall(text))
+    return found > 0 and 2 * found > sum(map(str.isalpha, text))
+
+
+def is_unspaced(above: str, below: str) -> bool:
+    """Whether two lines are of a script without spaces between words."""
+    return bool(_UNSPACED.match(above[-1:])) and bool(_UNSPACED.match(below[:1]))

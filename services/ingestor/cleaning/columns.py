@@ -2,8 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain, pairwise
 from statistics import median
 
+from services.ingestor.cleaning import tables
+from services.ingestor.cleaning.characters import is_leftwards
 from services.ingestor.cleaning.lines import Line, rows
 
 # A gutter lies in the middle half of what it parts: tables have theirs anywhere.
@@ -13,6 +16,7 @@ _OVERHANG = 10.0  # points that a long formula may reach over the gutter
 _FILL = 0.5  # share of its column that a row of running text covers at least
 _SIDE_BY_SIDE = 0.15  # share of the page's height where text stands on both sides
 _LETTERS = 15  # a row of text has more characters, a table's cell fewer
+_STRIP = 2.5  # of the font's size: white over the whole width that parts a table from the columns
 _CROSSING = 0.3  # more lines than this run across it: the page has no such gutter
 
 
@@ -36,22 +40,32 @@ def regions(lines: list[Line], common: float | None = None) -> list[list[Line]]:
     Returns:
         Rows of each region, top to bottom.
     """
-    gutter = find_gutter(lines)
-    if gutter is None and common is not None and _crossing(lines, common) < _CROSSING * len(lines):
-        gutter = common
+    gutter = _gutter(lines, common)
     if gutter is None:
         return [rows(lines)] if lines else []
     width = _extent(lines)
+    leftwards = is_leftwards(" ".join(line.text for line in lines))
     parts: list[list[Line]] = []
     for band, wide in _bands(lines, gutter):
         if wide:
             parts.append(rows(band))
             continue
-        for side in _sides(band, gutter):
+        sides = _sides(band, gutter)
+        for side in reversed(sides) if leftwards else sides:
             # Only two of three columns are as wide as this, and may be parted once more.
             broad = _extent(side) > 0.55 * width
             parts.extend(regions(side) if broad else [rows(side)] if side else [])
     return parts
+
+
+def _gutter(lines: list[Line], common: float | None) -> float | None:
+    """Find a page's gutter: the document's where it fits, else the page's own."""
+    own = find_gutter(lines)
+    if common is None:
+        return own
+    crossing = _crossing(lines, common)
+    most = _crossing(lines, own) if own is not None else _CROSSING * len(lines)
+    return common if crossing <= most and crossing < len(lines) else own
 
 
 def find_gutter(lines: list[Line]) -> float | None:
@@ -93,13 +107,33 @@ def _is_text(side: list[Line]) -> bool:
 def _bands(lines: list[Line], gutter: float) -> list[tuple[list[Line], bool]]:
     """Cut a page into bands, top to bottom, and say of each whether it runs across the columns."""
     across = [line for line in lines if _crosses(line, gutter)]
+    across += tables.across(rows(lines), gutter)
     bands: list[tuple[list[Line], bool]] = []
     for line in sorted(lines, key=lambda piece: -piece.base):
         wide = any(line.beside(other) for other in across)
         if not bands or bands[-1][1] != wide:
             bands.append(([], wide))
         bands[-1][0].append(line)
-    return bands
+    parted = (_parted(lines, gutter) if not wide else [(lines, wide)] for lines, wide in bands[1:])
+    return [*bands[:1], *chain.from_iterable(parted)]
+
+
+def _parted(lines: list[Line], gutter: float) -> list[tuple[list[Line], bool]]:
+    """Part what belongs to a wide table or figure above a band of columns from these.
+
+    Args:
+        lines: of the band, top to bottom, below one that runs across.
+        gutter: x at which the columns are parted.
+
+    Returns:
+        As `_bands` does.
+    """
+    for at, (above, line) in enumerate(pairwise(lines), 1):
+        if above.base - line.base > _STRIP * line.size:
+            if any(_is_text(side) for side in _sides(lines[:at], gutter)):
+                break
+            return [(lines[:at], True), (lines[at:], False)]
+    return [(lines, False)]
 
 
 def _sides(lines: list[Line], gutter: float) -> tuple[list[Line], list[Line]]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from services.ingestor.cleaning import columns, flow, hyphenation, lines
+from services.ingestor.cleaning import columns, flow, hyphenation, lines, margins, references
 from services.ingestor.cleaning.characters import one_line
 from services.ingestor.cleaning.headings import is_known
 from services.ingestor.cleaning.lines import Line
-from services.ingestor.cleaning.paragraphs import Face, Writer
+from services.ingestor.cleaning.paragraphs import Writer
 from services.ingestor.cleaning.running import without_running
+from services.ingestor.cleaning.shape import Face
 from services.ingestor.text import Block
 
 _TITLE_SCALE = 1.2
@@ -22,7 +23,7 @@ def clean(pages: Sequence[list[Line]]) -> tuple[str, list[Block]]:
     Returns:
         The title in the largest type on page 1 ("" if none stands out), and the blocks.
     """
-    kept = without_running(pages)
+    kept = without_running([margins.without_line_numbers(page) for page in pages])
     gutter = columns.common_gutter(kept)
     parts = [columns.regions(page, gutter) for page in kept]
     every = [row for page in parts for region in page for row in region]
@@ -34,7 +35,7 @@ def clean(pages: Sequence[list[Line]]) -> tuple[str, list[Block]]:
         for region in page:
             writer.region([row for row in region if row not in title])
     text = " ".join(one_line(row.text) for row in title)
-    return text, flow.joined(writer.drafts, known)
+    return text, references.marked(flow.joined(writer.drafts, known))
 
 
 def _face(rows: list[Line]) -> Face:

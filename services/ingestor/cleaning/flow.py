@@ -21,6 +21,7 @@ class Draft:
         section: as in `Block`.
         kind: as in `Block`.
         first: nothing but captions and notes stands above it in its column.
+        last: nothing but captions, notes and tables stands below it in its column.
         body: set as running text is, and so perhaps a half of it.
         continues: as in `Block`.
     """
@@ -30,6 +31,7 @@ class Draft:
     section: str
     kind: Kind
     first: bool
+    last: bool = False
     body: bool = True
     continues: bool = False
 
@@ -69,20 +71,23 @@ def _first_half(done: Sequence[Draft], draft: Draft) -> int | None:
         before = done[at]
         if before.section != draft.section:
             return None
-        if before.kind == draft.kind and before.body and len(before.text) >= _SHORTEST:
+        half = before.last and before.body and len(before.text) >= _SHORTEST
+        if before.kind == draft.kind and half:
             return at if _goes_on(before.text, draft.text, near=at == len(done) - 1) else None
     return None
 
 
 def _goes_on(before: str, after: str, *, near: bool) -> bool:
     """Whether a sentence may run from `before` into `after`."""
-    if before.endswith(_ENDS):
+    if before.endswith(_ENDS) or before == "-":
         return False
     if after[0].islower() and (near or len(after) >= _SHORTEST):
         return True
     if near and after[0] in "([":
         return True
-    return near and before.endswith(("-", ",")) and after[0].isalnum()
+    if before.endswith("-"):
+        return near and after[0].isalnum() and (before[-2].isupper() or not after[0].isupper())
+    return near and before.endswith(",") and after[0].isalnum()
 
 
 def _halves(before: Draft, after: Draft, known: frozenset[str]) -> list[Draft]:

@@ -5,8 +5,11 @@ A hyphen at a line's end is the typesetter's ("identifica-" + "tion") or the aut
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
+
+from services.ingestor.cleaning.characters import is_unspaced
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _LETTERS_ONLY = re.compile(r"[^\W\d_]+")
@@ -15,6 +18,14 @@ _TAIL = 2 * _LONGEST_WORD  # characters: more than `join` looks back
 _REST = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 # "short- and long-term": the hyphen hangs, and what follows is a word of its own.
 _HANGING = frozenset(("and", "or", "to", "und", "oder", "et", "ou", "y", "e", "o"))
+# Second parts that make compounds of whatever stands before them, and end no plain word.
+_COMPOUNDS = frozenset(
+    (
+        *("based", "defined", "dependent", "dimensional", "driven", "free", "known", "level"),
+        *("like", "numbered", "oriented", "scale", "separated", "specific", "weighted"),
+    )
+)
+_SHORTEST_FIRST = 3  # letters before such a part: "un-" and "re-" are syllables
 # Below this a part is too often a syllable that happens to be a word ("in-" + "formation").
 _LETTERS = 4
 
@@ -26,15 +37,22 @@ def vocabulary(lines: Iterable[str]) -> frozenset[str]:
         lines: all of a document's; the words at a line's end and start may be halves, so only
             those away from a cut are taken.
     """
-    known: set[str] = set()
+    seen: Counter[str] = Counter()
     after_cut = False
     for line in lines:
         words = (word[0].lower() for word in _WORD.finditer(line))  # a line may be a whole file
         if after_cut:
             next(words, None)
         after_cut = line.endswith("-")
-        known.update((word for word, _ in pairwise(words)) if after_cut else words)
-    return frozenset(known)
+        seen.update((word for word, _ in pairwise(words)) if after_cut else words)
+    return frozenset(word for word in seen if not _has_rival(word, seen))
+
+
+def _has_rival(word: str, seen: Counter[str]) -> bool:
+    """Whether a compound is more often written as one word; in a tie the hyphen stays."""
+    if "-" in word:
+        return seen[word.replace("-", "", 1)] > seen[word]
+    return False
 
 
 def join(above: str, below: str, known: frozenset[str]) -> str:
@@ -49,6 +67,8 @@ def join(above: str, below: str, known: frozenset[str]) -> str:
         return below
     if above.endswith(("\u2013", "/")) and not above[-2:-1].isspace():
         return above + below  # a range or a path: "1990-" + "1995" with an en dash
+    if is_unspaced(above, below):
+        return above + below
     first = _cut_word(above)
     rest = _REST.match(below)
     if first and rest:
@@ -91,9 +111,11 @@ def _whole(first: str, rest: str, known: frozenset[str]) -> str:
 
 def _is_one_word(first: str, rest: str, known: frozenset[str]) -> bool:
     """Whether the hyphen between the halves is the typesetter's."""
+    if f"{first}-{rest}" in known:
+        return False
     if first + rest in known:
         return True
-    if f"{first}-{rest}" in known:
+    if rest in _COMPOUNDS and len(first) >= _SHORTEST_FIRST:
         return False
     both_words = first in known and rest in known
     return not (both_words and len(first) >= _LETTERS and len(rest) >= _LETTERS)

@@ -1,9 +1,15 @@
 """A line of a page with its place and type, the one thing all cleaning of PDFs works on."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+from services.ingestor.cleaning import marks
+from services.ingestor.cleaning.characters import is_leftwards
+
+_CLOSING = (".", ",", ";", ":", ")")
+_NO_ROOM = 0.15  # of the font's size: narrower than any space between words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +26,7 @@ class Line:
         base: y of its baseline.
         size: of the font, above 0.
         bold: all of it is set in a bold font.
+        cells: of a row, its pieces from the left, each parted from the next by more than a space.
     """
 
     text: str
@@ -29,6 +36,7 @@ class Line:
     base: float
     size: float
     bold: bool = False
+    cells: tuple["Line", ...] = ()
 
     @property
     def top(self) -> float:
@@ -45,6 +53,10 @@ class Line:
         """From its left to its right edge."""
         return self.right - self.left
 
+    def raised(self, main: "Line") -> bool:
+        """Whether it is an exponent or the mark of a note beside `main`."""
+        return self.base - main.base > 0.2 * main.size and self.size < 0.85 * main.size
+
     def beside(self, other: "Line") -> bool:
         """Whether both stand on one row: half of the smaller one's height is shared."""
         shared = min(self.top, other.top) - max(self.bottom, other.bottom)
@@ -59,15 +71,29 @@ def row(lines: Iterable[Line]) -> Line:
     """
     pieces = sorted(lines, key=lambda line: line.left)
     main = max(pieces, key=lambda line: len(line.text))
+    leftwards = is_leftwards(main.text)
     return Line(
-        text=" ".join(piece.text for piece in pieces),
+        text=_side_by_side(pieces[::-1] if leftwards else pieces, main),
         page=main.page,
         left=pieces[0].left,
         right=max(piece.right for piece in pieces),
         base=main.base,
         size=main.size,
         bold=all(piece.bold for piece in pieces),
+        cells=tuple(pieces),
     )
+
+
+def _side_by_side(pieces: Sequence[Line], main: Line) -> str:
+    """Join pieces' texts, with a space where there is room for one."""
+    runs = [(pieces[0].text, False)]
+    for before, after in pairwise(pieces):
+        gap = min(abs(after.left - before.right), abs(before.left - after.right))
+        close = gap < _NO_ROOM * main.size
+        raised = close and after.raised(main)
+        tight = raised or (close and after.text.startswith(_CLOSING))
+        runs += [(after.text, raised)] if tight else [(" ", False), (after.text, False)]
+    return marks.resolved(runs)
 
 
 def rows(lines: Iterable[Line]) -> list[Line]:

@@ -1,14 +1,14 @@
 """Rows to paragraphs: where one begins, what kind it is, and which heading it stands under."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from services.ingestor.cleaning import headings, hyphenation
+from services.ingestor.cleaning import headings, hyphenation, shape, tables
 from services.ingestor.cleaning.characters import one_line
 from services.ingestor.cleaning.flow import Draft
 from services.ingestor.cleaning.lines import Line
+from services.ingestor.cleaning.shape import Face, Frame
 from services.ingestor.text import Kind
 
 _ITEM = re.compile(r"[•▪‣◦●■–—*]\s|\[\d{1,3}\]\s|\(?[a-z\d]{1,2}\)\s")  # noqa: RUF001 - a dash marks items
@@ -18,44 +18,11 @@ _CAPTION_CERTAIN = re.compile(
 )
 _CODE = re.compile(r"(?:>|\+|\$|>>>) ")
 _LEADER = re.compile(r"(?:\. ?){4,}")
-_TO_PAGE = re.compile(r"\s\d+$")
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d[a-z]?\b")
 _WORD = re.compile(r"[^\W\d_]{2}(?:.*[^\W\d_]){2}|[^\W\d_]{3}")
 _NOTE = re.compile(r"\d{1,2}\s?[^\W\d_]|[*†‡]")
 _LARGER = 1.08  # of the body's size: 11 on 10 points is seen, rounding is not
 _PROSE = 40  # characters: names and places come in shorter rows
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Face:
-    """How a document's running text is set, in points.
-
-    Attributes:
-        size: of its font.
-        leading: from baseline to baseline.
-    """
-
-    size: float
-    leading: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """The edges of a column, in points: where most rows begin, and how far the longest goes."""
-
-    left: float
-    right: float
-
-    @classmethod
-    def around(cls, rows: Sequence[Line]) -> "Frame":
-        """Find the frame of at least one row."""
-        lefts = Counter(round(row.left) for row in rows)
-        often = [x for x, count in lefts.items() if count >= max(2, len(rows) // 8)]
-        return cls(left=min(often or lefts), right=max(row.right for row in rows))
-
-    def indents(self, row: Line) -> bool:
-        """Whether a row begins to the right of the edge."""
-        return row.left > self.left + 0.8 * row.size
 
 
 @dataclass(slots=True)
@@ -83,17 +50,53 @@ class Writer:
         """Take the rows of one column, top to bottom."""
         if not rows:
             return
-        self._frame, self._first, above = Frame.around(rows), True, None
-        for row, below in zip(rows, [*rows[1:], None], strict=True):
-            level = self._level(row, above)
+        self._frame, self._first, at, begun = Frame.around(rows), True, 0, len(self.drafts)
+        listed = headings.is_contents(str(self._sections))
+        for table in [] if listed else tables.find(rows):
+            self._text(rows[at : table.start])
+            self._table(rows, table)
+            at = table.end
+        self._text(rows[at:])
+        self._mark_last(begun)
+
+    def _mark_last(self, begun: int) -> None:
+        """Mark the paragraph that a column ends with: it may go on in the next."""
+        for at in range(len(self.drafts) - 1, begun - 1, -1):
+            draft = self.drafts[at]
+            if draft.body and draft.kind in ("paragraph", "reference"):
+                self.drafts[at] = replace(draft, last=True)
+                return
+
+    def _text(self, rows: Sequence[Line]) -> None:
+        """Take rows that are no table."""
+        above: Line | None = None
+        for number, row in enumerate(rows):
+            below = rows[number + 1 : number + 3]
+            level = None if shape.is_bold_text(row, below) else self._level(row, above)
             if level is not None:
                 self._enter(row, level, above)
             else:
-                if self._heading or (above and self._starts(row, above, below)):
+                starts = above and self._starts(row, above, below[0] if below else None)
+                if self._heading or starts:
                     self._finish()
                 self._rows.append(row)
             above = row
         self._finish()
+
+    def _table(self, rows: Sequence[Line], table: tables.Table) -> None:
+        """Take the rows of a table."""
+        text = tables.text(rows, table)
+        if _WORD.search(text):  # else it is a plot's axis
+            self.drafts.append(
+                Draft(
+                    text=text,
+                    page=rows[table.start].page,
+                    section=str(self._sections),
+                    kind="table",
+                    first=self._first,
+                    body=False,
+                )
+            )
 
     def _level(self, row: Line, above: Line | None) -> int | None:
         """Tell whether a row is a heading, and of which level."""
@@ -117,7 +120,13 @@ class Writer:
         near = 0 < last.base - row.base < 1.8 * row.size
         numbered = headings.is_numbered(row.text)
         styled = row.bold or row.size > _LARGER * self.face.size
-        return near and styled and not numbered and last.bold == row.bold and _same_type(last, row)
+        return (
+            near
+            and styled
+            and not numbered
+            and last.bold == row.bold
+            and shape.same_type(last, row)
+        )
 
     def _is_front(self, text: str, scale: float, row: Line) -> bool:
         """Whether a row still belongs to the names and places below a paper's title."""
@@ -137,12 +146,16 @@ class Writer:
         """Whether a row begins a new paragraph below `above`."""
         step = above.base - row.base
         taller = max(1.0, row.size / self.face.size)
-        if not 0 < step <= 1.35 * self.face.leading * taller or not _same_type(row, above):
+        if not 0 < step <= 1.35 * self.face.leading * taller or not shape.same_type(row, above):
             return True
         if _ITEM.match(row.text) or _CAPTION_CERTAIN.match(row.text):
             return True
-        if bool(_CODE.match(row.text)) != bool(_CODE.match(above.text)) and _CODE.match(row.text):
-            return True
+        if _CODE.match(row.text):
+            return not _CODE.match(above.text)
+        return not shape.hangs(row, above) and self._starts_by_shape(row, above, below)
+
+    def _starts_by_shape(self, row: Line, above: Line, below: Line | None) -> bool:
+        """Whether a row's indent, or the short row above it, begins a paragraph."""
         if headings.is_references(str(self._sections)):
             return not self._frame.indents(row) and self._frame.indents(above)
         if self._frame.indents(row) and not self._frame.indents(above):
@@ -157,7 +170,7 @@ class Writer:
         if not rows or not self._says_something(text, rows[0]):
             return
         if headings.is_contents(str(self._sections)):
-            if _is_listing(rows):
+            if shape.is_listing(rows):
                 return
             self._sections = headings.Sections()
         kind, section = self._kind(text, rows), str(self._sections)
@@ -204,13 +217,3 @@ class Writer:
     def _join(self, rows: Iterable[Line]) -> str:
         """Put rows after each other."""
         return hyphenation.joined((row.text for row in rows), self.known)
-
-
-def _same_type(one: Line, other: Line) -> bool:
-    """Whether two rows are set in one size."""
-    return abs(one.size - other.size) < 0.12 * max(one.size, other.size)
-
-
-def _is_listing(rows: Sequence[Line]) -> bool:
-    """Whether rows are a table of contents' entries: half of them end in a page's number."""
-    return 2 * sum(bool(_TO_PAGE.search(row.text)) for row in rows) >= len(rows)

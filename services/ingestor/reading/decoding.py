@@ -22,6 +22,8 @@ _NO_CHARSETS = frozenset(
     ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7")
 )
 _HEAD = 2048
+LOST = "\ufffd"  # stands for bytes that mean nothing
+_SOUND_FOR_ONE_LOST = 5  # letters; text in another encoding gives next to none by chance
 _GUESSABLE = 1000  # bytes; in fewer, statistics of letters find Greek in French
 
 
@@ -49,6 +51,9 @@ def _decoded(data: bytes, *, declared: bool) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, errors="replace")
+    damaged = _damaged_utf8(data)
+    if damaged is not None:
+        return damaged
     names = [*_declarations(data), "utf-8"] if declared else ["utf-8"]
     for name in names:
         try:
@@ -60,6 +65,14 @@ def _decoded(data: bytes, *, declared: bool) -> str:
         return data.decode("cp1252", errors="replace")
     best = charset_normalizer.from_bytes(data).best()
     return str(best) if best else data.decode("cp1252", errors="replace")
+
+
+def _damaged_utf8(data: bytes) -> str | None:
+    """Read UTF-8 with a few broken bytes, which no other encoding reads better; None for others."""
+    text = data.decode("utf-8", errors="replace")
+    lost = text.count(LOST)
+    sound = sum(not letter.isascii() for letter in text) - lost
+    return text if 0 < lost * _SOUND_FOR_ONE_LOST <= sound else None
 
 
 def _declarations(data: bytes) -> list[str]:

@@ -7,21 +7,24 @@ from typing import Literal
 from services.ingestor.reading.decoding import has_mark
 from shared.errors import DamagedDocument, UnsupportedType
 
-Format = Literal["pdf", "html", "markdown", "text", "jats"]
+Format = Literal["pdf", "docx", "epub", "html", "markdown", "latex", "text", "jats", "tei"]
 
-SUPPORTED = "PDF, HTML, Markdown, plain text and JATS XML"
+SUPPORTED = "PDF, DOCX, EPUB, HTML, Markdown, LaTeX, plain text, and JATS or TEI XML"
 _HEAD = 4096
 _PDF = re.compile(rb"%PDF-\d")
 _HTML_ROOT = re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 _HTML = re.compile(rb"<!doctype\s+html|<(?:html|head|body)[\s>]", re.IGNORECASE)
 _XML = re.compile(rb"\s*<(?:\?xml|!doctype\s+article|article[\s>])", re.IGNORECASE)
 _OFFICE = {
-    b"word/": "a Word document",
     b"xl/": "an Excel workbook",
     b"ppt/": "a PowerPoint presentation",
-    b"application/epub": "an EPUB book",
     b"application/vnd.oasis": "an OpenDocument file",
 }
+# What a text does not have, and packed data has in every tenth byte.
+_CONTROLS = bytes({*range(1, 32)} - set(b"\b\t\n\f\r\x1b"))
+_CONTROL_SHARE = 0.02
+_PDF_OBJECT = re.compile(rb"^\d{1,10} \d{1,5} obj\b", re.MULTILINE)
+_NAMED = {".docx": "a Word document", ".epub": "an EPUB book"}
 _SIGNATURES = {
     b"PK\x03\x04": "a zip archive",
     b"PK\x05\x06": "an empty zip archive",
@@ -45,8 +48,15 @@ _SIGNATURES = {
     b"SQLite format 3": "an SQLite database",
 }
 _MARKDOWN = frozenset((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"))
+_LATEX = re.compile(rb"^\s*\\(?:documentclass|documentstyle|begin\{document\})", re.MULTILINE)
+_TEI = re.compile(rb"<(?:\w+:)?TEI[\s>]")
+_ZIP = b"PK\x03\x04"
+_EPUB = b"application/epub+zip"
+_DOCX = b"word/document.xml"
+_LATEX_NAMES = frozenset((".tex", ".ltx", ".latex"))
 _HTML_NAMES = frozenset((".html", ".htm", ".xhtml"))
 _XML_NAMES = frozenset((".xml", ".nxml", ".jats"))
+_TEI_NAMES = frozenset((".tei",))
 
 
 def detect(name: str, data: bytes) -> Format:
@@ -58,30 +68,54 @@ def detect(name: str, data: bytes) -> Format:
 
     Raises:
         UnsupportedType: no reader knows the kind.
-        DamagedDocument: the name says PDF, the bytes do not.
+        DamagedDocument: the name says PDF, DOCX or EPUB, the bytes do not; or they are a PDF's
+            without its beginning.
     """
     head, ending = data[:_HEAD], PurePath(name).suffix.lower()
     if _PDF.search(head[:1024]):
         return "pdf"
+    packed = _packed(head, data)
+    if packed:
+        return packed
     other = _foreign(data)
-    if other:
+    if other and not ("zip archive" in other and ending in _NAMED):
         raise UnsupportedType(f"{name}: this is {other}; ragstream reads {SUPPORTED}")
-    if _is_binary(data):
-        return _refuse_binary(name, ending)
+    if other or _is_binary(data):
+        return _refuse_binary(name, ending, data)
     marked = head.replace(b"\0", b"")  # UTF-16's markup shows without its zero bytes
+    return _marked(marked, ending) or _by_name(name, ending, data)
+
+
+def _packed(head: bytes, data: bytes) -> Format | None:
+    """Tell the formats that are zip archives."""
+    if not data.startswith(_ZIP):
+        return None
+    return "epub" if _EPUB in head else "docx" if _DOCX in data else None
+
+
+def _marked(marked: bytes, ending: str) -> Format | None:
+    """Tell the formats whose text shows what it is."""
     if _XML.match(marked.lstrip(b"\xef\xbb\xbf\xfe\xff")) and not _HTML_ROOT.search(marked):
-        return "jats"
+        return "tei" if _TEI.search(marked) else "jats"
+    if ending in _LATEX_NAMES or _LATEX.search(marked):
+        return "latex"
     if _HTML.search(marked):
         return "html"
-    return _by_name(name, ending)
+    return None
 
 
-def _by_name(name: str, ending: str) -> Format:
+def _by_name(name: str, ending: str, data: bytes) -> Format:
     """Tell the format of text that shows none of its own."""
-    if ending == ".pdf":
-        raise DamagedDocument(f"{name}: named as a PDF, but it is text without a PDF's beginning")
+    if ending == ".pdf" or (not ending and _PDF_OBJECT.search(data)):
+        raise DamagedDocument(
+            f"{name}: named as a PDF or full of its objects, but it has no PDF's beginning"
+        )
+    if ending in _NAMED:
+        raise DamagedDocument(f"{name}: named as {_NAMED[ending]}, but it is something else")
     if ending in _HTML_NAMES:
         return "html"
+    if ending in _TEI_NAMES:
+        return "tei"
     if ending in _XML_NAMES:
         return "jats"
     return "markdown" if ending in _MARKDOWN else "text"
@@ -103,14 +137,21 @@ def _is_certain(signature: bytes, data: bytes) -> bool:
 
 
 def _is_binary(data: bytes) -> bool:
-    """Whether bytes are no text: zero bytes without a mark that explains them."""
-    return b"\0" in data[: 4 * _HEAD] and not has_mark(data)
+    """Whether bytes are no text: zero bytes or many controls without a mark that explains them."""
+    if has_mark(data):
+        return False
+    controls = len(data) - len(data.translate(None, _CONTROLS))
+    return b"\0" in data[: 4 * _HEAD] or controls > _CONTROL_SHARE * len(data)
 
 
-def _refuse_binary(name: str, ending: str) -> Format:
+def _refuse_binary(name: str, ending: str, data: bytes) -> Format:
     """Say what is wrong with bytes that nothing is known of."""
-    if ending == ".pdf":
+    if ending == ".pdf" or _PDF_OBJECT.search(data):
         raise DamagedDocument(
-            f"{name}: named as a PDF, but its beginning is missing; download or export it again"
+            f"{name}: a PDF whose beginning is missing; download or export it again"
+        )
+    if ending in _NAMED:
+        raise DamagedDocument(
+            f"{name}: {_NAMED[ending]} that is cut short or broken; download or export it again"
         )
     raise UnsupportedType(f"{name}: binary data of an unknown kind; ragstream reads {SUPPORTED}")

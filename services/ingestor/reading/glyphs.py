@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
+from services.ingestor.cleaning import marks
+from services.ingestor.cleaning.characters import is_leftwards
 from services.ingestor.cleaning.lines import Line
 
 _BOLD = re.compile(r"bold|black|heavy|semib|demi|-medi\b|cmbx|cmssbx|sfbx|ecbx", re.IGNORECASE)
@@ -21,11 +23,15 @@ _SPACE = 32  # the first code that is no control character
 _HYPHEN_MARK = 2  # what PDFium writes for a hyphen at a line's end
 _GAP = 0.7  # of the font's size: wider than a word space, narrower than a gutter
 _SHIFT = 0.6  # of the font's size: a superscript is raised by less
+_RISE = 0.2  # of the font's size: a superscript is raised by more
+_SMALLER = 0.85  # of the font's size: a superscript is set in less
+_TINY = 0.75  # of the font's size: a number as small on the same line is no part of the text
 _SAMPLES = 60  # glyphs that tell which way a page's text runs
 _QUARTER = math.pi / 2
 # TeX's T1 and OT1 fonts keep these below 32; without a Unicode map the bare code comes out.
 _TEX = {11: "ff", 12: "fi", 13: "fl", 14: "ffi", 15: "ffl"}
 _TEX |= {27: "ff", 28: "fi", 29: "fl", 30: "ffi", 31: "ffl"}
+_FIRST_LEFTWARDS = "\u0590"  # most letters are before it, and need no closer look
 _BLANK = frozenset(" \t\u00a0\u3000")
 
 
@@ -139,7 +145,10 @@ def _walk(glyphs: _Glyphs, count: int) -> Iterator[_Piece]:
             piece.text.append(" ")
         else:
             left, right, base = glyphs.place(index)
-            if piece.glyphs and not _next_to(piece, left, base, size):
+            if piece.glyphs and not (
+                _next_to(piece, letter, (left, right, base), size)
+                and not _numbers_lines(piece, glyphs, index, size)
+            ):
                 yield piece
                 piece = _Piece()
             if not piece.glyphs:
@@ -147,19 +156,31 @@ def _walk(glyphs: _Glyphs, count: int) -> Iterator[_Piece]:
             piece.glyphs.append(index)
             piece.text.append(letter)
             piece.bases.append(base)
-            piece.right = max(piece.right, right)
+            piece.left, piece.right = min(piece.left, left), max(piece.right, right)
     yield piece
 
 
-def _next_to(piece: _Piece, left: float, base: float, size: float) -> bool:
-    """Whether a glyph goes on with a piece."""
+def _next_to(piece: _Piece, letter: str, place: tuple[float, float, float], size: float) -> bool:
+    """Whether a glyph goes on with a piece: to its right, or to its left if it is written so."""
+    if not piece.glyphs:
+        return True
+    left, right, base = place
     gap = left - piece.right
+    if letter >= _FIRST_LEFTWARDS and is_leftwards(letter):
+        gap = min(gap, piece.left - right, key=abs)
     return -size < gap < _GAP * size and abs(base - piece.bases[0]) < _SHIFT * size
+
+
+def _numbers_lines(piece: _Piece, glyphs: _Glyphs, index: int, size: float) -> bool:
+    """Whether a glyph begins a line's number at the margin, close behind the line's last word."""
+    if not (glyphs.letter(index).isdigit() and piece.text[-1].isalpha()):
+        return False
+    return glyphs.size(index) < _TINY * size and glyphs.place(index)[2] < piece.bases[-1] + 1
 
 
 def _line(piece: _Piece, glyphs: _Glyphs, number: int) -> Line | None:
     """Finish a piece; None for one without ink or one that runs another way."""
-    text = "".join(piece.text).strip()
+    text = marks.resolved(_raised(piece, glyphs)).strip()
     if not text or not piece.glyphs or glyphs.quarter(piece.glyphs[0]) != glyphs.turn:
         return None
     middle = len(piece.glyphs) // 2
@@ -173,3 +194,17 @@ def _line(piece: _Piece, glyphs: _Glyphs, number: int) -> Line | None:
         size=max(map(glyphs.size, ends)),
         bold=all(map(glyphs.bold, ends)),
     )
+
+
+def _raised(piece: _Piece, glyphs: _Glyphs) -> Iterator[tuple[str, bool]]:
+    """Give a piece's letters, and of each whether it is small and high; blanks go with the last."""
+    if not piece.glyphs:
+        return
+    base = Counter(piece.bases).most_common(1)[0][0]
+    size = glyphs.size(piece.glyphs[piece.bases.index(base)])
+    places, high = iter(zip(piece.glyphs, piece.bases, strict=True)), False
+    for letter in piece.text:
+        if letter != " ":
+            index, at = next(places)
+            high = at - base > _RISE * size and glyphs.size(index) < _SMALLER * size
+        yield letter, high

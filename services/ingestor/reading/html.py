@@ -13,9 +13,11 @@ import trafilatura
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
 
+from services.ingestor.cleaning import marks
 from services.ingestor.cleaning.characters import has_words, many_lines, one_line
 from services.ingestor.cleaning.headings import Sections
 from services.ingestor.reading.decoding import decode
+from services.ingestor.reading.xml import doi
 from services.ingestor.text import Block, Kind, Source
 from shared.errors import NoText
 
@@ -29,9 +31,14 @@ _PART = re.compile(
     "address|article|blockquote|body|center|dd|details|div|dl|dt|fieldset|figcaption|figure|footer|"
     "header|hr|li|main|ol|p|section|summary|ul|table|pre|h[1-6]"
 )
+# As publishers and repositories write them for search engines.
+_AUTHORS = ("citation_author", "dc.creator", "author")
+_DOIS = ("citation_doi", "dc.identifier", "prism.doi")
 _HEADING = re.compile(r"h([1-6])")
 _PERMALINK = re.compile(r"\s*[¶#§]$")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+_OPENS = re.compile(r"<html[\s>]", re.IGNORECASE)
+_CLOSES = re.compile(r"</(?:html|body)\s*>", re.IGNORECASE)
 _SHORT = 1000  # characters; trafilatura guesses by the lengths of texts, and needs some
 _ENOUGH = 0.2  # less of the page's words than this is no main part but a find gone wrong
 
@@ -54,7 +61,33 @@ def read(name: str, data: bytes) -> Source:
     blocks = list(_blocks(_main(page, text), title))
     if not blocks:
         raise NoText(f"{name}: the page holds no words outside its menus and scripts")
-    return Source(title=title or PurePath(name).stem or name, blocks=blocks)
+    return Source(
+        title=title or PurePath(name).stem or name,
+        blocks=blocks,
+        authors=tuple(_told(page, _AUTHORS)),
+        doi=next(filter(None, map(doi, _told(page, _DOIS))), ""),
+        missing="the page may be cut short: it has no end" if _is_cut_short(text) else "",
+    )
+
+
+def _is_cut_short(text: str) -> bool:
+    """Whether a page that opens its root, as whole pages do, never closes it."""
+    return bool(_OPENS.search(text)) and not _CLOSES.search(text)
+
+
+def body(text: str) -> list[Block]:
+    """Read all of a page but its menus: a chapter of a book is main text from end to end."""
+    return list(_blocks(_cleared(_parsed(_DECLARATION.sub("", text)), keep=_INNER_NOISE), ""))
+
+
+def _told(page: HtmlElement, names: tuple[str, ...]) -> list[str]:
+    """Give what a page's metadata says under the first of some names that it has."""
+    for name in names:
+        found = _find(page, f"//meta[translate(@name, 'DC', 'dc')='{name}']")
+        told = [one_line(item.get("content") or "") for item in found]
+        if any(told):
+            return list(filter(None, told))
+    return []
 
 
 def _title(page: HtmlElement) -> str:
@@ -96,6 +129,7 @@ def _cleared(element: HtmlElement, keep: frozenset[str] = frozenset()) -> HtmlEl
 def _blocks(main: HtmlElement, title: str) -> Iterator[Block]:
     """Go through an element's parts, in their order."""
     sections = Sections()
+    _resolve_raised(main)
     for kind, tag, raw in _parts(main):
         text = many_lines(raw) if kind in ("code", "table") else one_line(raw)
         heading = _HEADING.fullmatch(tag)
@@ -105,6 +139,18 @@ def _blocks(main: HtmlElement, title: str) -> Iterator[Block]:
                 sections.enter(int(heading[1]), text)
         elif has_words(text):
             yield Block(text=text, section=str(sections), kind=kind)
+
+
+def _resolve_raised(main: HtmlElement) -> None:
+    """Take the raised numbers of notes and sources out of the text, and write exponents plainly."""
+    for raised in _find(main, ".//sup"):
+        parent, before = raised.getparent(), raised.getprevious()
+        text = "" if parent is None else (parent.text if before is None else before.tail) or ""
+        words = one_line(_text(raised, ""))
+        tail = raised.tail or ""
+        resolved = marks.resolved([(text[-20:], False), (words, True)])[len(text[-20:]) :]
+        raised.clear()
+        raised.text, raised.tail = resolved, tail
 
 
 def _parts(element: HtmlElement) -> Iterator[tuple[Kind, str, str]]:

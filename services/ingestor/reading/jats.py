@@ -6,15 +6,17 @@ from pathlib import PurePath
 from lxml import etree
 from lxml.etree import _Element
 
+from services.ingestor.cleaning import marks
 from services.ingestor.cleaning.characters import has_words, one_line
 from services.ingestor.cleaning.headings import Sections
+from services.ingestor.reading import xml
 from services.ingestor.text import Block, Kind, Source
-from shared.errors import DamagedDocument, NoText, UnsupportedType
+from shared.errors import NoText, UnsupportedType
 
 # Inline marks that stand beside the text, not in it.
 _SKIPPED = frozenset(
     (
-        *("ref-list", "fn-group", "object-id", "label", "graphic", "media", "tex-math"),
+        *("fn-group", "object-id", "label", "graphic", "media", "tex-math"),
         *("permissions", "supplementary-material", "processing-meta"),
     )
 )
@@ -36,7 +38,7 @@ _BLOCKS_WITHIN = frozenset(
 
 
 def read(name: str, data: bytes) -> Source:
-    """Read an article; its list of references is left out.
+    """Read an article.
 
     Args:
         name: the file's name; the title where the article tells none.
@@ -56,34 +58,24 @@ def read(name: str, data: bytes) -> Source:
         raise NoText(f"{name}: the article holds neither abstract nor body, only metadata")
     title = article.find("front//article-title")
     told = "" if title is None else one_line(_inline(title))
-    return Source(title=told or PurePath(name).stem or name, blocks=blocks)
+    number = article.findtext("front//article-id[@pub-id-type='doi']") or ""
+    return Source(
+        title=told or PurePath(name).stem or name,
+        blocks=blocks,
+        authors=tuple(_authors(article)),
+        doi=xml.doi(number),
+    )
 
 
 def _article(name: str, data: bytes) -> _Element:
-    """Parse without network, entities from outside or DTDs, and find the article."""
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        huge_tree=False,
-        load_dtd=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as exc:
-        raise DamagedDocument(
-            f"{name}: the XML is broken or cut short ({exc}); download or export it again"
-        ) from exc
-    for element in root.iter():
-        if isinstance(element.tag, str):
-            element.tag = etree.QName(element).localname  # wrappers put JATS into a namespace
+    """Parse, and find the article."""
+    root = xml.parsed(name, data)
     article = root if root.tag == "article" else next(root.iter("article"), None)
     if article is None or not (
         article.find("front") is not None or article.find("body") is not None
     ):
         raise UnsupportedType(
-            f"{name}: this is XML with the root <{root.tag}>; of XML ragstream reads JATS articles"
+            f"{name}: this is XML with the root <{root.tag}>; of XML ragstream reads JATS and TEI"
         )
     return article
 
@@ -109,16 +101,37 @@ def _parts(element: _Element, sections: Sections, level: int) -> Iterator[Block]
         tag = child.tag
         if not isinstance(tag, str) or tag in _SKIPPED or tag in ("title", "sec-meta"):
             continue
-        if tag in ("sec", "app", "ack", "notes", "glossary"):
+        if tag == "ref-list":
+            yield from _references(child, sections, level)
+        elif tag in ("sec", "app", "ack", "notes", "glossary"):
             yield from _section(child, sections, level)
         elif tag in ("table-wrap", "fig"):
             yield from _float(child, sections)
         elif tag in ("code", "preformat"):
-            yield from _block("".join(_texts(child)), sections, "code")
+            yield from _block(_inline(child), sections, "code")
         elif tag in _PARAGRAPHS:
             yield from _paragraph(child, sections, level)
         else:
             yield from _parts(child, sections, level)
+
+
+def _references(element: _Element, sections: Sections, level: int) -> Iterator[Block]:
+    """Give the entries of a list of literature."""
+    inner = Sections([*sections.path])
+    inner.enter(level, "References")
+    for entry in element.iter("ref"):
+        text = one_line(_spaced(entry))
+        if has_words(text):
+            yield Block(text=text, section=str(inner), kind="reference")
+
+
+def _authors(article: _Element) -> Iterator[str]:
+    """Give the authors' names, forenames first."""
+    for person in article.iterfind("front//contrib[@contrib-type='author']"):
+        parts = (person.findtext(f".//{part}") for part in ("given-names", "surname"))
+        name = one_line(" ".join(filter(None, parts)) or person.findtext(".//collab") or "")
+        if name:
+            yield name
 
 
 def _section(element: _Element, sections: Sections, level: int) -> Iterator[Block]:
@@ -162,19 +175,29 @@ def _block(text: str, sections: Sections, kind: Kind = "paragraph") -> Iterator[
 
 def _inline(element: _Element) -> str:
     """Give a paragraph's own text, without what stands within it as a block."""
-    return "".join(_texts(element))
+    return marks.resolved(_runs(element))
 
 
-def _texts(element: _Element) -> Iterator[str]:
-    """Go through an element's text and its inline children's."""
-    yield element.text or ""
+def _runs(element: _Element, *, raised: bool = False) -> Iterator[tuple[str, bool]]:
+    """Go through an element's text and its inline children's; say what of it is raised."""
+    yield element.text or "", raised
     for child in element:
         skipped = child.tag in _SKIPPED or child.tag in (_BLOCKS_WITHIN - {"disp-formula"})
         if isinstance(child.tag, str) and not skipped:
-            yield from _texts(child)
+            yield from _runs(child, raised=raised or _is_raised(child))
         elif skipped:
-            yield " "
-        yield child.tail or ""
+            yield " ", False
+        yield child.tail or "", raised
+
+
+def _is_raised(element: _Element) -> bool:
+    """Whether an element is set raised; for numbers of sources that is left to the page."""
+    if element.tag != "xref":
+        return element.tag == "sup"
+    before = element.getprevious()
+    parent = element.getparent()
+    text = (parent.text if parent is not None else "") if before is None else before.tail
+    return (text or " ")[-1].isalnum() and element.get("ref-type") != "fig"
 
 
 def _spaced(element: _Element) -> str:

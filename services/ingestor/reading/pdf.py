@@ -5,7 +5,7 @@ into it: a cancelled task's thread works on while the next begins. More speed is
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePath
 from threading import Lock
@@ -14,7 +14,7 @@ from unicodedata import category
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
-from services.ingestor.cleaning import document
+from services.ingestor.cleaning import document, front
 from services.ingestor.cleaning.characters import one_line
 from services.ingestor.cleaning.lines import Line
 from services.ingestor.reading.glyphs import pieces
@@ -32,10 +32,11 @@ _FILE_NAME = re.compile(
 _NO_LETTERS = frozenset(("Cc", "Co", "Cn", "So"))
 _UNREADABLE_SHARE = 0.3
 _SHORTEST_TITLE = 4
+_LONGEST_LIST = 1_000  # characters of pages' numbers
 
 
 def read(name: str, data: bytes) -> Source:
-    """Read a PDF that carries text.
+    """Read a PDF that carries text; pages that cannot be read are named in `Source.missing`.
 
     Args:
         name: the file's name; its title where the document tells none.
@@ -43,7 +44,7 @@ def read(name: str, data: bytes) -> Source:
 
     Raises:
         EncryptedDocument: it wants a password.
-        DamagedDocument: it is cut short or broken, wholly or on one page.
+        DamagedDocument: it is cut short or broken, or none of its pages can be opened.
         NoText: its pages are pictures, or its letters have no meaning for a program.
     """
     if _is_cut_short(data):
@@ -52,14 +53,22 @@ def read(name: str, data: bytes) -> Source:
             "download or export the file again"
         )
     with _one_at_a_time, _opened(name, data) as pdf:
-        pages = [_page(name, pdf, index) for index in range(len(pdf))]
+        found = [_page(pdf, index) for index in range(len(pdf))]
         told = _told_title(pdf)
-    _check_text(name, pages)
+        metadata = pdf.get_metadata_dict()
+    pages = [lines or [] for lines in found]
+    _check_text(name, found)
     title, blocks = document.clean(pages)
     if not blocks:
         raise NoText(f"{name}: the {_count(pages)} hold nothing but page numbers and running heads")
+    first = [metadata.get("Subject", ""), *(line.text for line in pages[0])]
     return Source(
-        title=told or title or PurePath(name).stem or name, blocks=blocks, pages=len(pages)
+        title=told or title or PurePath(name).stem or name,
+        blocks=blocks,
+        pages=len(pages),
+        authors=front.authors(one_line(metadata.get("Author", "")), blocks),
+        doi=front.doi(first),
+        missing=_missing(found),
     )
 
 
@@ -83,18 +92,31 @@ def _opened(name: str, data: bytes) -> Iterator[pdfium.PdfDocument]:
         pdf.close()
 
 
-def _page(name: str, pdf: pdfium.PdfDocument, index: int) -> list[Line]:
-    """Gather one page's pieces of text."""
+def _page(pdf: pdfium.PdfDocument, index: int) -> list[Line] | None:
+    """Gather one page's pieces of text; None for a page that cannot be opened."""
     try:
         page = pdf[index]
         try:
             return pieces(page, index + 1)
         finally:
             page.close()
-    except pdfium.PdfiumError as exc:
-        raise DamagedDocument(
-            f"{name}: page {index + 1} of {len(pdf)} is broken; download or export the file again"
-        ) from exc
+    except pdfium.PdfiumError:
+        return None
+
+
+def _missing(found: Sequence[list[Line] | None]) -> str:
+    """Name the pages of which nothing was read.
+
+    PDFium skips what it cannot unpack and says nothing, so a page with damaged contents cannot be
+    told from an empty one or a picture.
+    """
+    broken = [str(number) for number, lines in enumerate(found, 1) if lines is None]
+    bare = [str(number) for number, lines in enumerate(found, 1) if lines == []]
+    words = (
+        f"pages that are broken: {', '.join(broken)}" if broken else "",
+        f"pages without text (empty, pictures or damaged): {', '.join(bare)}" if bare else "",
+    )
+    return "; ".join(filter(None, words))[:_LONGEST_LIST]
 
 
 def _is_cut_short(data: bytes) -> bool:
@@ -107,8 +129,13 @@ def _is_cut_short(data: bytes) -> bool:
     return end < 0 or _OBJECT.search(data, end) is not None
 
 
-def _check_text(name: str, pages: list[list[Line]]) -> None:
+def _check_text(name: str, found: Sequence[list[Line] | None]) -> None:
     """Refuse scans, and fonts whose glyphs stand for no letters."""
+    pages = [lines for lines in found if lines is not None]
+    if not pages:
+        raise DamagedDocument(
+            f"{name}: none of its {len(found)} pages can be opened; download or export it again"
+        )
     text = "".join(line.text for lines in pages for line in lines)
     if not any(letter.isalnum() for letter in text):
         raise NoText(

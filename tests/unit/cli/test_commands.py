@@ -85,7 +85,14 @@ class FakeClient:
             code = "unsupported_type" if bad else ""
             state = "failed" if bad else "ingested"
             yield DocumentState(
-                document_id, state, 3, 2, "T", code, "nobody reads it" if bad else ""
+                document_id,
+                state,
+                3,
+                2,
+                "T",
+                code,
+                "nobody reads it" if bad else "",
+                missing="page 2" if self.names[document_id].startswith("torn") else "",
             )
 
     async def cancel(self, query_id: str) -> bool:
@@ -229,13 +236,16 @@ def test_wrong_usage_exits_with_2(words: tuple[str, ...]) -> None:
 
 def test_ingest_prints_each_id_and_what_failed(tmp_path: Path) -> None:
     """A user could not ask about one document, nor learn which failed."""
-    for name, data in (("a.txt", "x"), ("empty.txt", ""), ("x.exe", "x")):
+    texts = {"a.txt": "x", "torn.txt": "x", "empty.txt": "", "x.exe": "x"}
+    for name, data in texts.items():
         (tmp_path / name).write_text(data)
     client = FakeClient(answer())
     result = run(client, "ingest", str(tmp_path), str(tmp_path / "x.exe"))
     lines = {Path(line.split()[2]).name: line for line in result.stdout.splitlines()}
     assert result.exit_code == 23
     assert lines["a.txt"].startswith("ingested  a-")
+    assert lines["a.txt"].endswith("(3 chunks, 2 pages)")
+    assert lines["torn.txt"].endswith("(3 chunks, 2 pages)  incomplete: page 2")
     assert lines["empty.txt"].endswith("0 bytes [empty_document]")
     assert lines["x.exe"].endswith("nobody reads it [unsupported_type]")
 

@@ -103,10 +103,19 @@ def test_tables_and_code_keep_their_lines() -> None:
     assert part.text == "See below.\nOak | 30\nAsh | 20"
 
 
-def test_references_are_left_out() -> None:
+def test_entries_of_literature_are_told_from_text() -> None:
     """Otherwise the titles of cited papers are taken for evidence."""
     blocks = (Block(text="We rarefied."), Block(text="Hill M (1973).", kind="reference"))
-    assert [part.text for part in chunk(source(*blocks), count_words)] == ["We rarefied."]
+    assert [unit.part for unit in units(source(*blocks))] == ["text", "reference"]
+
+
+def test_a_long_table_repeats_its_header() -> None:
+    """Otherwise the numbers of a table's second half have no names."""
+    rows = "\n".join(f"Oak {number} | {number}" for number in range(1, 9))
+    found = chunk(source(Block(text=f"Tree | m\n{rows}", kind="table")), count_words, 12, 4)
+    assert len(found) > 2
+    assert all(part.text.startswith("Tree | m\nOak") for part in found)
+    assert sum(part.text.count("Oak 3 |") for part in found) == 1
 
 
 def test_tokens_are_counted_in_one_call() -> None:

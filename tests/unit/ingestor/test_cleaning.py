@@ -2,8 +2,9 @@
 
 import pytest
 
-from services.ingestor.cleaning import headings, hyphenation
+from services.ingestor.cleaning import headings, hyphenation, marks
 from services.ingestor.cleaning.characters import many_lines, one_line, plain
+from services.ingestor.cleaning.lines import Line, row
 
 
 @pytest.mark.parametrize(
@@ -14,6 +15,7 @@ from services.ingestor.cleaning.characters import many_lines, one_line, plain
         ("x² and ½", "x² and ½"),
         ("So\u0301lymos", "S\u00f3lymos"),
         ("zero\u200bwidth\x00", "zerowidth"),
+        ("\ufeb3\ufefc\ufee1", "\u0633\u0644\u0627\u0645"),
     ],
 )
 def test_characters(raw: str, clean: str) -> None:
@@ -40,6 +42,8 @@ def test_whitespace() -> None:
         ("minus -", "sign", "minus - sign"),
         ("a line", "below", "a line below"),
         ("INTRODUC-", "TION", "INTRODUCTION"),
+        ("a low-", "dimensional plot", "a low-dimensional plot"),
+        ("\u6a39\u6728\u304c", "\u80b2\u3064\u3002", "\u6a39\u6728\u304c\u80b2\u3064\u3002"),
     ],
 )
 def test_hyphenation(above: str, below: str, whole: str) -> None:
@@ -81,3 +85,39 @@ def test_sections_close_those_below_them() -> None:
     assert str(sections) == "Methods > Sampling"
     sections.enter(1, "Results")
     assert str(sections) == "Results"
+
+
+@pytest.mark.parametrize(
+    ("line", "clean"),
+    [
+        ("the model^49^ of", "the model of"),
+        ("as shown.^1-3,5^ Then", "as shown. Then"),
+        ("the bibliography^6 ^. Note", "the bibliography. Note"),
+        ("10^-3^ m^2^", "10\u207b\u00b3 m\u00b2"),
+        ("sin^2^ x", "sin\u00b2 x"),
+        ("the 2^nd^ day", "the 2nd day"),
+        ("^1 ^A note", "1 A note"),
+        ("Ada Lovelace^a,*^ and", "Ada Lovelace and"),
+        ("at 25^o^ C", "at 25\u00b0 C"),
+    ],
+)
+def test_raised_characters(line: str, clean: str) -> None:
+    """Otherwise numbers of sources are glued to words, and exponents become digits."""
+    runs = [(part, bool(at % 2)) for at, part in enumerate(line.split("^")) if part]
+    assert marks.resolved(runs) == clean
+
+
+def test_the_document_decides_about_compounds() -> None:
+    """Otherwise a name in a listing takes the hyphen from a word used throughout."""
+    known = hyphenation.vocabulary(["a log-normal model, a log-normal fit", "radfit lognormal x"])
+    assert hyphenation.join("the log-", "normal model", known) == "the log-normal model"
+
+
+def test_a_row_from_right_to_left_begins_at_its_right() -> None:
+    """Otherwise the words of a Hebrew or Arabic line come in the wrong order."""
+    words = [("\u05e2\u05e5", 300.0), ("\u05d2\u05d1\u05d5\u05d4", 200.0), ("12", 150.0)]
+    pieces = [
+        Line(text=text, page=1, left=left, right=left + 40, base=700, size=10)
+        for text, left in words
+    ]
+    assert row(pieces).text == " ".join(text for text, _ in words)

@@ -37,7 +37,32 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("name", ["x.txt", "x.md", "x.html"])
+LATEX_SHAPES = {
+    "commands": "\\a",
+    "open braces": "\\emph{",
+    "beginnings": "\\begin{table}",
+    "verbatim without end": "\\begin{verbatim}",
+    "options without end": "\\section[",
+    "verbs without end": "\\verb|a",
+    "superscripts": "^{1",
+    "accents": "\\'",
+    "titles": "\\title{",
+    "spaces behind a section": "\\section ",
+    "dollars": "$",
+    "comments": "%a\n",
+}
+
+
+@pytest.mark.parametrize("shape", LATEX_SHAPES.values(), ids=LATEX_SHAPES)
+def test_hostile_latex_is_read_in_time_with_its_length(shape: str) -> None:
+    """An argument that never closes would be looked through again from each of its beginnings."""
+    begun = time.monotonic()
+    body = f"\\begin{{document}}An oak. {shape * (N // len(shape))}"
+    assert read("x.tex", body.encode()).blocks
+    assert time.monotonic() - begun < LONGEST_S
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x.md", "x.html", "x.tex"])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_a_hostile_text_is_read_in_time_with_its_length(name: str, shape: str) -> None:
     """One megabyte would keep a reading process busy until its time is over."""

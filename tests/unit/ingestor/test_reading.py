@@ -58,19 +58,29 @@ y <- 2
 """
 
 
-def test_jats_gives_sections_tables_and_no_references() -> None:
-    """Otherwise the list of literature answers every question, and tables answer none."""
+def test_jats_gives_sections_tables_and_references() -> None:
+    """Otherwise the list of literature passes for text, and tables answer nothing."""
     source = read("a.xml", JATS.encode())
     assert source.title == "Oak and ash"
     assert [(block.section, block.kind, block.text) for block in source.blocks] == [
         ("Abstract", "paragraph", "Trees grow."),
-        ("2 Methods", "paragraph", "We looked1 around."),
+        ("2 Methods", "paragraph", "We looked around."),
         ("2 Methods > Sampling", "paragraph", "Ten plots."),
         ("2 Methods > Sampling", "paragraph", "Oak plots"),
         ("2 Methods > Sampling", "caption", "Table 1 Heights."),
         ("2 Methods > Sampling", "table", "Tree | m\nOak | 30"),
         ("Results", "paragraph", "They grew."),
+        ("References", "reference", "Hidden A (1999)"),
     ]
+
+
+def test_raised_numbers_are_no_part_of_a_word() -> None:
+    """Otherwise a search for "model" finds neither "model49" nor what it says."""
+    page = "<main><p>The model<sup>49</sup> of 10<sup>-3</sup> m<sup>2</sup>.</p></main>"
+    article = page.replace("main>", "body>").replace("49", '<xref ref-type="bibr">49</xref>')
+    for name, data in (("a.html", page), ("a.xml", f"<article>{article}</article>")):
+        (block,) = read(name, data.encode()).blocks
+        assert block.text == "The model of 10\u207b\u00b3 m\u00b2."
 
 
 def test_html_gives_the_main_text() -> None:
@@ -164,13 +174,19 @@ def test_content_wins_over_the_name(name: str, data: bytes, expected: str) -> No
     ("name", "data", "error", "says"),
     [
         ("a.pdf", b"", EmptyDocument, "0 bytes"),
-        ("a.docx", b"PK\x03\x04....word/document.xml", UnsupportedType, "Word document"),
+        ("a.docx", b"PK\x03\x04....word/document.xml", DamagedDocument, "cut short"),
+        ("a.xlsx", b"PK\x03\x04....xl/workbook.xml", UnsupportedType, "Excel workbook"),
         ("a.zip", b"PK\x03\x04....", UnsupportedType, "zip archive.*JATS"),
         ("a.pdf", b"\x89PNG\r\n\x1a\n", UnsupportedType, "PNG"),
         ("a.exe", b"MZ\x90\x00\x03", UnsupportedType, "Windows program"),
         ("a.bin", b"\x01\x00\x02", UnsupportedType, "unknown kind"),
         ("a.svg", b"<?xml version='1.0'?><svg/>", UnsupportedType, "root <svg>"),
         ("a.pdf", b"\x00\x01\x02", DamagedDocument, "beginning"),
+        ("a", b"x\n1 0 obj\n<<>>\nendobj\n" * 9, DamagedDocument, "beginning"),
+        ("a.txt", bytes(range(1, 256)) * 9, UnsupportedType, "unknown kind"),
+        ("a.docx", b"PK\x03\x04....", DamagedDocument, "Word document.*cut short"),
+        ("a.epub", b"\x00\x01\x02", DamagedDocument, "EPUB book"),
+        ("a.docx", b"hello", DamagedDocument, "something else"),
         ("a.pdf", b"hello", DamagedDocument, "named as a PDF"),
         ("a.xml", b"<article><body><p>cut", DamagedDocument, "broken"),
         ("a.xml", b"<article><body><p> </p></body></article>", NoText, "neither"),
@@ -202,3 +218,33 @@ def test_no_foreign_exception_gets_out(name: str, head: bytes, rest: bytes) -> N
     assert source.title
     assert source.blocks
     assert all(block.text for block in source.blocks)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.html", b"<html><body><main><p>Oaks grow and"),
+        ("a.tex", b"\\begin{document}\nOaks grow and"),
+        (
+            "a.txt",
+            "Bäume, Büsche, Gräser, Kräuter und Öl gedeihen überall.".encode().replace(
+                b"\xa4", b"x", 1
+            ),
+        ),
+    ],
+    ids=["page without end", "source without end", "broken letter"],
+)
+def test_a_document_of_which_something_is_missing_says_so(name: str, data: bytes) -> None:
+    """Otherwise half a page passes for the whole, and one flipped bit spoils every umlaut."""
+    source = read(name, data)
+    assert source.missing
+    assert "Oaks grow" in source.blocks[0].text or "Büsche, Gräser" in source.blocks[0].text
+
+
+def test_a_whole_document_says_that_nothing_is_missing() -> None:
+    """A warning beside every document is read by nobody."""
+    latin = "Bäume, Büsche, Gräser, Kräuter und Öl gedeihen überall."
+    whole = {"a.html": HTML, "a.md": MARKDOWN, "a.xml": JATS, "a.txt": latin}
+    for name, text in whole.items():
+        assert not read(name, text.encode()).missing, name
+    assert not read("a.txt", latin.encode("latin-1")).missing

@@ -72,7 +72,57 @@ def test_a_table_is_read_row_by_row() -> None:
     """Otherwise a table's short cells are taken for columns and numbers lose their names."""
     names = column(["Oak", "Ash", "Elm", "Yew"], x=50, top=700)
     sizes = column(["12.5 m", "11.0 m", "9.7 m", "8.1 m"], x=300, top=700)
-    assert "Oak 12.5 m Ash 11.0 m" in words(read("t.pdf", pdf([[*names, *sizes]])))
+    (table,) = read("t.pdf", pdf([[*names, *sizes]])).blocks
+    assert table.kind == "table"
+    assert table.text.splitlines()[:2] == ["Oak | 12.5 m", "Ash | 11.0 m"]
+
+
+def test_a_table_across_both_columns_is_read_row_by_row() -> None:
+    """Otherwise a wide table is torn into two narrow ones without sense."""
+    cells = [
+        ("Oak", "12.5", "130", "acorn"),
+        ("Ash", "11.0", "95", "key"),
+        ("Elm", "9.7", "80", "-"),
+    ]
+    table = [
+        Text(text=cell, x=x, y=780 - 12 * row)
+        for row, line in enumerate([("Tree", "Height", "Age", "Fruit"), *cells])
+        for cell, x in zip(line, (60, 180, 340, 460), strict=True)
+    ]
+    blocks = read("t.pdf", pdf([[*table, *interleaved()]])).blocks
+    assert blocks[0].text.splitlines()[:2] == [
+        "Tree | Height | Age | Fruit",
+        "Oak | 12.5 | 130 | acorn",
+    ]
+
+
+def test_lines_of_text_beside_each_other_are_no_table() -> None:
+    """Otherwise two columns of text become rows of nonsense."""
+    kinds = {block.kind for block in read("p.pdf", pdf([interleaved()])).blocks}
+    assert kinds == {"paragraph"}
+
+
+def test_numbers_of_sources_are_left_out() -> None:
+    """Otherwise nobody who searches for "model" finds "model49"."""
+    line = [
+        Text(text="We trained the same model", x=50, y=700),
+        Text(text="49", x=170.5, y=704, size=6),
+        Text(text=" on plots of 10 m", x=178, y=700),
+        Text(text="2", x=252.1, y=704, size=6),
+        Text(text=" each, over and over.", x=256, y=700),
+    ]
+    text = words(read("p.pdf", pdf([line])))
+    assert "the same model on plots of 10 m² each" in text
+
+
+def test_line_numbers_are_left_out() -> None:
+    """Otherwise a manuscript under review has a number within every sentence."""
+    lines = column([*LEFT, *RIGHT] * 2, x=80, top=700)
+    numbers = [Text(text=str(n + 1), x=50, y=line.y, size=7) for n, line in enumerate(lines)]
+    text = words(
+        read("p.pdf", pdf([[part for both in zip(lines, numbers, strict=True) for part in both]]))
+    )
+    assert not any(letter.isdigit() for letter in text)
 
 
 def test_running_heads_and_page_numbers_are_removed() -> None:
@@ -176,6 +226,27 @@ def test_a_truncated_pdf_is_refused(share: float) -> None:
     whole = pdf([interleaved()] * 5)
     with pytest.raises(DamagedDocument):
         read("cut.pdf", whole[: int(share * len(whole))])
+
+
+@pytest.mark.parametrize("number", [7, 8], ids=["page", "contents"])
+def test_a_pdf_with_one_broken_page_is_read_and_says_which(number: int) -> None:
+    """Otherwise 299 good pages are refused for one, or one page is silently missing."""
+    pages = [
+        [f"Oak {page}.{row} grows on a hill of its own." for row in range(20)] for page in "abc"
+    ]
+    whole = pdf([column(lines, x=50, top=780) for lines in pages])
+    source = read("p.pdf", whole.replace(b"%d 0 obj\n<<" % number, b"%d 0 obj\n((" % number))
+    assert source.pages == 3
+    assert {block.page for block in source.blocks} == {1, 3}
+    assert source.missing.startswith("pages ")
+    assert source.missing.endswith(": 2")
+
+
+def test_a_pdf_without_one_page_that_opens_is_refused() -> None:
+    """Otherwise a broken paper passes for an empty one."""
+    broken = pdf([interleaved()]).replace(b"5 0 obj\n<<", b"5 0 obj\n((")
+    with pytest.raises(DamagedDocument, match="none of its 1 pages"):
+        read("p.pdf", broken)
 
 
 def test_broken_structure_is_refused() -> None:

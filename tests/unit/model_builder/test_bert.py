@@ -37,6 +37,20 @@ def test_neighbours_in_a_batch_change_nothing(model: Path) -> None:
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1.0, rtol=1e-5)
 
 
+def test_int8_vectors_point_where_those_in_fp32_do(model: Path, tmp_path: Path) -> None:
+    """A smaller model would find other passages."""
+    (tmp_path / "int8").mkdir()
+    convert_minilm(tmp_path / "weights" / "w", tmp_path / "int8", precision="int8")
+    texts = ["a", "b c d a b c d", "c c", "a a a a"]
+    whole, small = (
+        embedder.vectors(embedder.encode(texts))
+        for embedder in (
+            Embedder(f, threads=1, batch_tokens=64) for f in (model, tmp_path / "int8")
+        )
+    )
+    assert ((whole * small).sum(axis=1) > 0.98).all()
+
+
 def test_a_long_text_is_cut_to_the_limit(model: Path) -> None:
     """Otherwise a long text would be an error, or slow, instead of being cut."""
     embedder = Embedder(model, threads=1, batch_tokens=64)

@@ -266,3 +266,17 @@ def test_a_wrong_repository_is_refused(tmp_path: Path) -> None:
     """Otherwise weights would be written where no Triton looks."""
     with pytest.raises(ModelBuildError, match="is no model repository"):
         build(tmp_path, tmp_path / "cache", report=print)
+
+
+def test_a_reranker_is_there_only_when_one_is_named(repository: Path, rebuild: Rebuild) -> None:
+    """Triton would be told to serve what nobody has, or a folder once named be lost."""
+    rebuild()
+    assert "reranker" not in states(list_models(repository))
+    own = tiny_models.write_own_reranker(repository.parent / "own-reranker")
+    cache = repository.parent / "cache"
+    build(repository, cache, reranker=str(own), report=print)
+    rebuild()
+    assert states(list_models(repository))["reranker"] == "current"
+    build(repository, cache, reranker="none", report=print)
+    assert "reranker" not in states(verify(repository))
+    assert not (repository / "reranker" / "1" / "model.onnx").exists()

@@ -8,6 +8,7 @@ from decoder import Decoder
 from gguf import GGMLQuantizationType, GGUFWriter
 from rows import new_rows
 
+from services.model_builder import decoder_graph
 from services.model_builder.gguf_decoder import read_shape, unrotated
 from services.model_builder.gguf_file import GgufFile
 from services.model_builder.recipes import convert_gguf
@@ -36,10 +37,29 @@ def test_chunks_give_the_scores_of_the_whole(model: Path) -> None:
     """Otherwise a chunked prefill would answer another question."""
     decoder = Decoder(model, threads=1)
     ids, rows = IDS[0].tolist(), new_rows(decoder, 2, 16)
-    whole = rows.prefill(0, ids, 0)
-    rows.prefill(1, ids[:3], 0)
-    rows.prefill(1, ids[3:6], 3)
-    np.testing.assert_allclose(rows.prefill(1, ids[6:], 6), whole, rtol=1e-4, atol=1e-5)
+    whole = rows.start(0, ids, 0).finish()[0]
+    rows.start(1, ids[:3], 0).finish()
+    rows.start(1, ids[3:6], 3).finish()
+    np.testing.assert_allclose(rows.start(1, ids[6:], 6).finish()[0], whole, rtol=1e-4, atol=1e-5)
+
+
+def test_a_decoder_cut_at_its_layers_says_the_same(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others' steps between the parts of a chunk would change it, or a cut would lose something."""
+    monkeypatch.setattr(decoder_graph, "LAYERS_PER_GRAPH", 1)
+    convert_gguf(tiny_models.write_gguf(tmp_path / "m.gguf"), tmp_path)
+    cut, whole = (new_rows(Decoder(folder, threads=1), 2, 16) for folder in (tmp_path, model))
+    ids = IDS[0].tolist()
+    chunk = cut.start(1, ids, 0)
+    assert chunk.parts_left == 2
+    chunk.advance()
+    cut.start(0, [9], 0).finish()
+    cut.decode({0: 5}, {0: 1, 1: len(ids)})
+    np.testing.assert_allclose(chunk.finish(), whole.start(1, ids, 0).finish(), rtol=1e-5)
+    assert (tmp_path / "model.onnx.data").stat().st_size == (
+        model / "model.onnx.data"
+    ).stat().st_size
 
 
 def test_a_shared_and_a_growing_cache_agree(model: Path, tmp_path: Path) -> None:
@@ -51,7 +71,7 @@ def test_a_shared_and_a_growing_cache_agree(model: Path, tmp_path: Path) -> None
     scores = []
     for folder in (model, tmp_path):
         ids, rows = IDS[0].tolist(), new_rows(Decoder(folder, threads=1), 1, 16)
-        rows.prefill(0, ids[:4], 0)
+        rows.start(0, ids[:4], 0).finish()
         scores.append([rows.decode({0: ids[n]}, {0: n})[0] for n in (4, 5, 6)])
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4, atol=1e-5)
 

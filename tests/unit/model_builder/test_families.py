@@ -26,7 +26,7 @@ def scores(folder: Path) -> NDArray[np.float32]:
     """What a built model says after the tokens, the last four of them given one by one."""
     decoder = Decoder(folder, threads=1)
     rows = new_rows(decoder, 1, 32)
-    rows.prefill(0, IDS[:-4], 0)
+    rows.start(0, IDS[:-4], 0).finish()
     for held in range(len(IDS) - 4, len(IDS)):
         found = rows.decode({0: IDS[held]}, {0: held})[0]
     return found

@@ -39,8 +39,8 @@ def test_a_decoder_export_generates(tmp_path: Path, target: Path) -> None:
     decoder = Decoder(target, threads=1)
     assert decoder.info.cache == "growing"
     rows = new_rows(decoder, 2, 8)
-    whole = rows.prefill(0, [1, 2, 3], 0)
-    rows.prefill(1, [1, 2], 0)
+    whole = rows.start(0, [1, 2, 3], 0).finish()[0]
+    rows.start(1, [1, 2], 0).finish()
     np.testing.assert_allclose(rows.decode({1: 3}, {0: 3, 1: 2})[1], whole, atol=1e-5)
 
 
@@ -63,7 +63,7 @@ def test_a_genai_folder_generates(tmp_path: Path, target: Path) -> None:
         "</s>",
     )
     decoder = Decoder(target, threads=1)
-    assert new_rows(decoder, 1, 8).prefill(0, [3, 4], 0).ndim == 1
+    assert new_rows(decoder, 1, 8).start(0, [3, 4], 0).finish()[0].ndim == 1
 
 
 def test_a_missing_tokenizer_is_named(tmp_path: Path, target: Path) -> None:

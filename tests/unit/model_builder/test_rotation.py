@@ -32,7 +32,7 @@ def test_a_rotated_decoder_computes_the_same(tmp_path: Path, name: str) -> None:
     folder = write_folder(tmp_path / "own", decoder)
     convert_folder(folder, tmp_path)
     source = open_folder(folder)
-    write_decoder(tmp_path / "model.onnx", *rotated(source.shape, source.weights), "fp32")
+    write_decoder(tmp_path, *rotated(source.shape, source.weights), "fp32")
     runner = Decoder(tmp_path, threads=1)
     found = runner.run(np.array([IDS]), [len(IDS)], runner.growing_cache())[0]
     assert distance(found, decoder.reference().logits(IDS)[-1]) < 1e-5

@@ -18,6 +18,27 @@ from tests.unit.model_repository.test_detokenizer import TOKENIZER
 END = 256
 
 
+PARTS = 3
+
+
+class ToyChunk:
+    """Tokens that pass the parts of a toy."""
+
+    def __init__(self, rows: "ToyRows", held: list[int], ids: Sequence[int]) -> None:
+        self.rows, self.held, self.ids = rows, held, ids
+        self.parts_left = PARTS
+
+    def advance(self) -> None:
+        assert self.parts_left > 1
+        self.parts_left -= 1
+
+    def finish(self) -> NDArray[np.float32]:
+        self.parts_left = 0
+        self.held.extend(self.ids)
+        self.rows.prefilled += len(self.ids)
+        return self.rows.scores(self.held)[None]
+
+
 class ToyRows:
     """A model that says the sum of all it has read; its cache is what it has read."""
 
@@ -28,20 +49,18 @@ class ToyRows:
         self.prefilled = 0
         self.broken = False
 
-    def prefill(self, row: int, ids: Sequence[int], start: int) -> Logits:
+    def start(self, row: int, ids: Sequence[int], held: int) -> ToyChunk:
         if self.broken:
             raise RuntimeError("out of order")
-        held = self.read_by_row.setdefault(row, [])
-        assert len(held) == start
-        held.extend(ids)
-        self.prefilled += len(ids)
-        return self._scores(held)
+        known = self.read_by_row.setdefault(row, [])
+        assert len(known) == held
+        return ToyChunk(self, known, ids)
 
     def decode(self, tokens: Mapping[int, int], held: Mapping[int, int]) -> dict[int, Logits]:
         for row, token in tokens.items():
             assert len(self.read_by_row[row]) == held[row]
             self.read_by_row[row].append(token)
-        return {row: self._scores(self.read_by_row[row]) for row in tokens}
+        return {row: self.scores(self.read_by_row[row]) for row in tokens}
 
     def read(self, row: int, start: int, stop: int) -> NDArray[np.generic]:
         return np.array(self.read_by_row[row][start:stop]).reshape(1, 1, -1, 1)
@@ -58,7 +77,7 @@ class ToyRows:
         self.read_by_row.pop(row, None)
 
     @staticmethod
-    def _scores(held: list[int]) -> Logits:
+    def scores(held: list[int]) -> Logits:
         scores = np.zeros(END + 1, np.float32)
         scores[97 + sum(held) % 26] = 1.0
         return scores
@@ -120,7 +139,7 @@ class Bench:
     def __init__(self, rows: int = 3, max_waiting: int = 50) -> None:
         self.rows, self.counts = ToyRows(), Counts()
         scheduler: Scheduler[object] = Scheduler(
-            rows=rows, cache_tokens=1000, max_waiting=max_waiting, pace=Pace(32, 1.0)
+            rows=rows, cache_tokens=1000, max_waiting=max_waiting, pace=Pace(32, 1.0, PARTS)
         )
         self.engine = Engine(self.rows, scheduler, PrefixCache(640), self.counts, lambda: 0.0)  # type: ignore[arg-type] # the engine's own item type is its own business
 

@@ -7,10 +7,11 @@ from pace import Pace
 from scheduler import Decode, Prefill, QueueFull, Scheduler, Seat, Waiting
 
 
-def scheduler(rows: int = 2, cache_tokens: int = 100, max_waiting: int = 9) -> Scheduler[str]:
-    return Scheduler(
-        rows=rows, cache_tokens=cache_tokens, max_waiting=max_waiting, pace=Pace(32, 1.0)
-    )
+def scheduler(
+    rows: int = 2, cache_tokens: int = 100, max_waiting: int = 9, parts: int = 1
+) -> Scheduler[str]:
+    pace = Pace(32, 1.0, parts)
+    return Scheduler(rows=rows, cache_tokens=cache_tokens, max_waiting=max_waiting, pace=pace)
 
 
 def ask(plan: Scheduler[str], name: str, prompt: int = 10, answer: int = 5) -> None:
@@ -21,9 +22,9 @@ def step(plan: Scheduler[str]) -> str:
     """Admit and do the next step; what it was, in words."""
     plan.admit()
     match plan.next():
-        case Prefill(seat, stop):
-            seat.cached = stop
-            return f"{seat.request}:{stop}"
+        case Prefill(seat, _):
+            seat.cached = seat.chunk_stop
+            return f"{seat.request}:{seat.cached}"
         case Decode(seats):
             for seat in seats:
                 seat.cached += 1
@@ -46,6 +47,23 @@ def test_others_decode_between_the_chunks_of_a_prompt() -> None:
     ask(plan, "B", prompt=40)
     assert [step(plan) for _ in range(6)] == ["A", "B:16", "A", "B:32", "A", "B:40"]
     assert step(plan) == "AB"
+
+
+def test_others_decode_between_the_parts_that_a_chunk_passes() -> None:
+    """One chunk, deep in a long prompt, would stall everybody for all layers of the model."""
+    plan = scheduler(parts=3)
+    ask(plan, "A")
+    step(plan)
+    ask(plan, "B", prompt=40)
+    step(plan)
+    plan.admit()
+    for _ in range(3):
+        match plan.next():
+            case Prefill(seat, 1):
+                assert (seat.request, seat.cached, seat.chunk_stop, seat.held) == ("B", 0, 16, 16)
+        match plan.next():
+            case Decode([only]):
+                assert only.request == "A"
 
 
 def test_one_joins_while_others_run_and_a_row_is_free() -> None:
