@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import aiohttp
 
+from services.cli.ending import kill_session
+
 NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _LONGEST_S: Final = 60
 # No sandbox, since it wants rights that containers lack; the page is our own.
@@ -118,6 +120,7 @@ async def opened(program: str) -> AsyncIterator[Page]:
             "about:blank",
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             port = await _port(Path(profile, _PORT_FILE))
@@ -128,7 +131,7 @@ async def opened(program: str) -> AsyncIterator[Page]:
                 async with session.ws_connect(address, max_msg_size=0) as socket:
                     yield Page(socket)
         finally:
-            process.kill()
+            kill_session(process.pid)  # Debian's is a script that starts the browser
             await process.wait()
 
 
