@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration manifests chaos outage lanes memory engine models bench \
+.PHONY: help demo test lint unit integration manifests chaos outage lanes memory engine browser models bench \
 	bench-generation bench-reading bench-retrieval bench-ingest lock clean
 
 help: ## what there is
@@ -56,6 +56,9 @@ memory: $(VENV)/.dev ## Redis's memory after 10,000 and after 100,000 answers: F
 engine: $(VENV)/.dev ## hold the generator in a real Triton to its promises, on the real model
 	@for check in joins cancels flood questions prefill; do \
 		$(BIN)/python -m tests.engine $$check || exit 1; done
+
+browser: $(VENV)/.dev ## open the HTML report in a headless Chromium (apt install chromium): PICTURES=
+	@$(BIN)/python -m tests.browser $(if $(PICTURES),--pictures $(PICTURES))
 
 bench: $(VENV)/.bench ## what benchmarks need: their packages, llama.cpp's server, weights
 	@$(BIN)/python -m benchmarks.set_up

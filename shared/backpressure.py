@@ -3,16 +3,23 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared.errors import Overloaded
 
-# KEYS: the stream to publish to, then those of the stages behind it.
-# ARGV: high-water mark, payload or "" to look only.
+# KEYS: the stream to publish to, then those of the stages behind it, then, if a name is given, the
+# hash of names that were published before.
+# ARGV: high-water mark, payload or "" to look only, the name or "", seconds to keep that hash.
 _PUBLISH = """#!lua
-for number = 1, #KEYS do
+local stages, name = #KEYS, ARGV[3]
+if name ~= '' then
+  stages = stages - 1
+  if redis.call('HEXISTS', KEYS[#KEYS], name) == 1 then return {} end
+end
+for number = 1, stages do
   local waiting = redis.call('XLEN', KEYS[number])
   if waiting >= tonumber(ARGV[1]) then
     -- no XRANGE: a publisher needs no right to read what others asked
@@ -27,7 +34,13 @@ for number = 1, #KEYS do
     return {KEYS[number], waiting, read_ms > 0 and now_ms - read_ms or 0}
   end
 end
-if ARGV[2] ~= '' then redis.call('XADD', KEYS[1], '*', '__data__', ARGV[2]) end
+if ARGV[2] ~= '' then
+  local entry_id = redis.call('XADD', KEYS[1], '*', '__data__', ARGV[2])
+  if name ~= '' then
+    redis.call('HSET', KEYS[#KEYS], name, entry_id)
+    redis.call('EXPIRE', KEYS[#KEYS], ARGV[4])
+  end
+end
 return {}
 """
 _SHORTEST_S, _LONGEST_S = 0.5, 60.0
@@ -44,6 +57,21 @@ def retry_after_s(waited_ms: float) -> float:
     return min(_LONGEST_S, max(_SHORTEST_S, waited_ms / 1000 * _ROOM))
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A name under which one message is published, and no second one while it is remembered.
+
+    Attributes:
+        key: hash of such names, each with the entry id of its message.
+        name: the message's.
+        kept_s: seconds that the hash is kept after its last name.
+    """
+
+    key: str
+    name: str
+    kept_s: int
+
+
 class Publisher:
     """Adds messages to edge streams while there is room behind them.
 
@@ -56,13 +84,24 @@ class Publisher:
         self._script = redis.register_script(_PUBLISH)
         self._high_water = high_water
 
-    async def publish(self, stages: Sequence[str], payload: bytes) -> None:
+    async def publish(
+        self, stages: Sequence[str], payload: bytes, once: Once | None = None
+    ) -> None:
         """Add a message to the first of `stages`, if each has room.
+
+        Args:
+            stages: keys of the stream to publish to and of those behind it.
+            payload: the message's bytes; "" to look for room only.
+            once: its name, where it must not be published twice; then this may be called again
+                after an outage that left open whether it was.
 
         Raises:
             Overloaded: one has not; nothing was published.
         """
-        full = await self._script(keys=list(stages), args=[self._high_water, payload])
+        keys = [*stages, once.key] if once else list(stages)
+        named = (once.name, once.kept_s) if once else ("", 0)
+        args: list[int | bytes | str] = [self._high_water, payload, *named]
+        full = await self._script(keys=keys, args=args)
         if full:
             stream, waiting, waited_ms = full
             wait_s = retry_after_s(max(0, int(waited_ms)))

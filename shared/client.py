@@ -99,7 +99,7 @@ class RagstreamClient:
             Overloaded: too much waits already; `retry_after_s` says how long to wait.
         """
         query = replace(query, id=query.id or uuid.uuid4().hex)
-        payload = _checked(query, decode_query)
+        payload = checked(query, decode_query)
         names = self._names
         stages = (names.queries, names.retrieve, names.generate)
         with told():
@@ -235,7 +235,7 @@ class RagstreamClient:
             upload=uuid.uuid4().hex,
             sha256=hashlib.sha256(data).hexdigest(),
         )
-        payload = _checked(document, decode_document)
+        payload = checked(document, decode_document)
         record, names = self._names.document(document_id), self._names
         with told():
             await self._publisher.check([names.documents, names.embed, names.index])
@@ -299,8 +299,12 @@ def _entries(reply: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
     return reply[0][1] if reply else []
 
 
-def _checked(message: Message, decode: Callable[[bytes], Any]) -> bytes:
-    """Encode a message, held against its bounds: msgspec checks them only when it decodes."""
+def checked(message: Message, decode: Callable[[bytes], Any]) -> bytes:
+    """Encode a message, held against its bounds: msgspec checks them only when it decodes.
+
+    Raises:
+        InvalidMessage: a field is out of its bounds, or no text.
+    """
     try:
         payload = encode_json(message)
         decode(payload)

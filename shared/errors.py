@@ -26,7 +26,8 @@ RagstreamError
 └── SetupError              an operator must act; the command exits with `exit_code`
     ├── SettingsError, DataFolderError, PortInUse, StackRunning, StackNotRunning
     ├── RedisRefused, MissingSearchModule, MissingModel
-    └── ModelBuildError     weights that are missing, altered or of an unknown kind
+    ├── ModelBuildError     weights that are missing, altered or of an unknown kind
+    └── RunError            files of a question set's run: in use, damaged, or of another run
 
 `code` is what travels in an Answer or a dead letter; it never changes once published.
 """
@@ -288,3 +289,10 @@ class ModelBuildError(SetupError):
 
     code = "model_build"
     exit_code = 10
+
+
+class RunError(SetupError):
+    """A question set, or the files of its run, cannot be used."""
+
+    code = "run"
+    exit_code = 11

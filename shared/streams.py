@@ -139,6 +139,10 @@ class Namespace:
         """Exists once a query was cancelled."""
         return self.key("cancel", query_id)
 
+    def asked(self, run_id: str) -> str:
+        """Hash: what a run of many questions has published, so that a new start asks none twice."""
+        return self.key("asked", run_id)
+
     def tokens(self, query_id: str) -> str:
         """Edge: a query's own stream of tokens, ended by its Answer."""
         return self.key("tokens", query_id)

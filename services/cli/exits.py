@@ -3,9 +3,9 @@
 0         done; `ask`: answered, or abstained, which is an answer, too
 1         an error that no other number names
 2         wrong usage, or a setting that is unknown or out of its bounds
-3..10     an operator must act: `exit_code` of each SetupError in shared/errors.py
+3..11     an operator must act: `exit_code` of each SetupError in shared/errors.py
           (3 data folder, 4 port in use, 5 stack running, 6 stack not running, 7 Redis refused,
-          8 no search module, 9 model missing in Triton, 10 model build)
+          8 no search module, 9 model missing in Triton, 10 model build, 11 files of a run)
 20        `ask`: the answer's status is failed, or the question cannot be asked
 21        `ask`: the answer's status is expired or cancelled
 22        no answer, or no end of ingestion, within --timeout
@@ -16,6 +16,7 @@
 27        `status QUERY_ID`, `cancel`: no trace of that query; `dead`: no such letter (any more);
           `documents`: no such document
 28        `cancel`: nothing to cancel, the query is finished
+29        `batch`: all questions have ended, at least one of them failed
 130       interrupted with Ctrl-C
 """
 
@@ -36,6 +37,7 @@ OVERLOADED: Final = 25
 NOT_AS_BUILT: Final = 26
 UNKNOWN: Final = 27
 NOT_CANCELLED: Final = 28
+SOME_FAILED: Final = 29
 INTERRUPTED: Final = 130
 
 _BY_STATUS: Final[dict[Status, int]] = {

@@ -9,12 +9,15 @@ import click
 
 from services.cli import exits
 from services.cli.ask import ask
+from services.cli.batch import batch
 from services.cli.cancel import cancel
+from services.cli.compare import compare
 from services.cli.dead_commands import dead
 from services.cli.document_commands import documents
 from services.cli.ingest import ingest
 from services.cli.model_commands import models
 from services.cli.part import WORKERS
+from services.cli.report import report
 from services.cli.session import Session, data_dir_option
 from services.cli.stack_commands import down, logs, up
 from services.cli.status import status
@@ -63,13 +66,14 @@ def cli() -> None:
       ragstream up --detach                        start everything on this machine
       ragstream ingest papers/                     read documents
       ragstream ask "Which data sets were used?"   get a cited answer
+      ragstream batch questions.txt --per-document --out answers.csv
       ragstream documents list                     what can be asked about
       ragstream status --watch                     what runs, what waits, who works on what
       ragstream dead list                          what could not be done, and why
       ragstream down                               stop it
 
-    With RAGSTREAM_REDIS_URL (and RAGSTREAM_REDIS_PASSWORD) set, `ingest`, `ask`, `documents`,
-    `status`, `cancel` and `dead` use that Redis in place of the local stack.
+    With RAGSTREAM_REDIS_URL (and RAGSTREAM_REDIS_PASSWORD) set, `ingest`, `ask`, `batch`,
+    `documents`, `status`, `cancel` and `dead` use that Redis in place of the local stack.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
@@ -89,7 +93,10 @@ def worker(name: str) -> None:
     asyncio.run(app.run())
 
 
-for command in (up, down, status, logs, ingest, ask, documents, cancel, dead, models):
+for command in (
+    *(up, down, status, logs, ingest, ask, batch, report, compare),
+    *(documents, cancel, dead, models),
+):
     cli.add_command(command)
 
 

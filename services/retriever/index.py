@@ -129,7 +129,7 @@ async def ensure(redis: Redis, names: Namespace, dim: int, vectors: VectorIndex 
                 "it was filled by another embedder; use another namespace for this one"
             ) from exc
     else:
-        while int((await _info(redis, names))[b"indexing"]):
+        while int((await _info(redis, names))[b"indexing"]):  # noqa: ASYNC110 - Redis tells nobody
             await asyncio.sleep(_LOOK_EVERY_S)
 
 

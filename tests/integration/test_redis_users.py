@@ -11,9 +11,11 @@ import pytest
 import redis.exceptions as errors
 
 from services.cli.part import WORKERS
+from shared.bulk import Bulk
 from shared.claims import forget_gone
 from shared.client import RagstreamClient
 from shared.dead import drop, list_dead, redrive
+from shared.documents import each_document
 from shared.errors import Overloaded
 from shared.messages import Query, encode_json
 from shared.pipeline import look
@@ -86,6 +88,7 @@ async def test_a_question_is_answered_by_workers_with_few_rights(
         url, password = login(server, passwords, "client")
         async with RagstreamClient(url, password=password) as client:
             await _use(client)
+        await _ask_a_set(url, password)
     await _no_right_was_missed(server)
 
 
@@ -108,6 +111,22 @@ async def _use(client: RagstreamClient) -> None:
     await client.cancel(await client.publish(Query(question="Why?", max_tokens=50)))
     async for _ in client.answers("readers"):
         break
+
+
+async def _ask_a_set(url: str, password: str) -> None:
+    """All that `ragstream batch` does, once."""
+    async with connect(url, password) as redis:
+        names = Namespace("rag")
+        found = [one.id async for one in each_document(redis, names, "default")]
+        assert found == ["tides"]
+        bulk = Bulk(redis, names, "run-1")
+        here = await bulk.newest()
+        query = Query(id="run-1.a.0", question="What?", document_ids=("tides",), priority="bulk")
+        for _ in range(2):
+            await bulk.ask(query)
+        assert not await bulk.may_have_missed(here, 60)
+        [(_, answer)] = await bulk.answers(here.after, wait_ms=20_000)
+        assert (answer.query_id, answer.error) == (query.id, None)
 
 
 async def _no_right_was_missed(server: RedisAddress) -> None:
