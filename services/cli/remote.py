@@ -11,6 +11,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -108,11 +109,11 @@ def fetch(
         DocumentTooLarge: it has more than `limit_bytes`.
         UnreadableDocument: nobody gives it to us.
     """
-    scheme = urlsplit(source.url).scheme.lower()
-    system = _https(allowed) if scheme == "https" else _store(scheme)
     try:
-        with system.open(source.url, "rb", **({"block_size": 0} if scheme == "https" else {})) as f:
-            data = b"".join(_pieces(f, limit_bytes))
+        with _opened(source.url, allowed) as file:
+            data = b"".join(_pieces(file, limit_bytes))
+    except SetupError:
+        raise
     except Exception as exc:  # each store has errors of its own
         raise UnreadableDocument(f"cannot be fetched: {_reason(exc)}") from exc
     if len(data) > limit_bytes:
@@ -120,6 +121,17 @@ def fetch(
             f"more than {limit_bytes:,} bytes (RAGSTREAM_INGESTOR_MAX_DOCUMENT_BYTES)"
         )
     return data
+
+
+@contextmanager
+def _opened(url: str, allowed: Callable[[str], bool]) -> Iterator[Any]:
+    scheme = urlsplit(url).scheme.lower()
+    if scheme == "https":
+        with _https(allowed) as system, system.open(url, block_size=0) as file:
+            yield file
+    else:
+        with _store(scheme).open(url, "rb") as file:
+            yield file
 
 
 def _reason(exc: Exception) -> str:
@@ -187,10 +199,12 @@ def _missing(scheme: str) -> SetupError:
     return SetupError(f"{scheme}:// needs a package that is missing: pip install '{extra}'")
 
 
-def _https(allowed: Callable[[str], bool]) -> Any:
+@contextmanager
+def _https(allowed: Callable[[str], bool]) -> Iterator[Any]:
     """Fsspec's https, with connections of our own: each one's address is looked at."""
     try:
         import aiohttp  # noqa: PLC0415 - as above
+        from fsspec.asyn import sync  # noqa: PLC0415 - as above
         from fsspec.implementations.http import HTTPFileSystem  # noqa: PLC0415 - as above
     except ImportError as exc:
         raise _missing("https") from exc
@@ -209,7 +223,12 @@ def _https(allowed: Callable[[str], bool]) -> Any:
             connector=connector, middlewares=(https_only,), timeout=timeout
         )
 
-    return HTTPFileSystem(get_client=client, skip_instance_cache=True)
+    system = HTTPFileSystem(get_client=client, skip_instance_cache=True)
+    session = sync(system.loop, system.set_session)
+    try:
+        yield system
+    finally:
+        sync(system.loop, session.close)
 
 
 def _socket(allowed: Callable[[str], bool], where: Any) -> socket.socket:
