@@ -96,12 +96,17 @@ async def wait_until(passes: Callable[[], Awaitable[Any]]) -> None:
             return
 
 
+async def _nothing() -> None:
+    """There is nothing to say."""
+
+
 async def serve(
     own: Worker,
     stages: Sequence[Stage[Any]],
     *,
     search: bool = False,
     models: Sequence[str] = (),
+    note: Callable[[], Awaitable[None]] = _nothing,
 ) -> None:
     """Serve stages until the process is told to stop.
 
@@ -110,6 +115,7 @@ async def serve(
         stages: what to do with which stream.
         search: the worker needs Redis's search commands.
         models: the worker needs these models in Triton.
+        note: looks, once they are there, at what an operator should hear of at the start.
 
     Raises:
         SetupError: Redis or Triton answers and is not as the worker needs it.
@@ -119,6 +125,7 @@ async def serve(
     await wait_until(partial(check, own.redis, search=search))
     await wait_until(check_models)
     await wait_until(partial(ensure_groups, own.redis, groups))
+    await wait_until(note)
     delivery = _delivery(own)
     app = _app(own, delivery, stages, [own.redis.ping, check_models])
     log.info("serving", streams=[stage.stream for stage in stages], consumer=settings.consumer)

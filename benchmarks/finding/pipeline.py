@@ -70,7 +70,7 @@ async def _all(client: RagstreamClient, texts: Sequence[str]) -> int:
 async def _chunks(url: str) -> list[str]:
     client = connect(url, "")
     try:
-        prefix = Namespace("rag").chunk_prefix
+        prefix = Namespace("rag").chunk_prefix(1)
         keys = [key async for key in client.scan_iter(match=f"{prefix}*", count=1_000)]
         found = [await client.hget(key, "text") for key in keys]
         return [text.decode() for text in found if isinstance(text, bytes)]

@@ -21,6 +21,7 @@ class Address:
     redis_url: str = field(repr=False)  # may hold the password, TLS files, a sentinel's password
     password: str = field(repr=False)
     namespace: str
+    triton_url: str = ""
 
 
 def find(folder: DataFolder, environ: Mapping[str, str]) -> Address:
@@ -32,12 +33,18 @@ def find(folder: DataFolder, environ: Mapping[str, str]) -> Address:
     """
     common = load(CommonSettings, environ)
     if URL in environ:
-        return Address(redis_url=url_from(common), password="", namespace=common.namespace)
+        return Address(
+            redis_url=url_from(common),
+            password="",
+            namespace=common.namespace,
+            triton_url=common.triton_url,
+        )
     running = _running(folder)
     return Address(
         redis_url=running.redis_url,
         password=folder.read_password(),
         namespace=common.namespace if NAMESPACE in environ else running.namespace,
+        triton_url=running.triton_url,
     )
 
 

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
+from services.retriever import life
 from services.retriever.handler import retrieve, store
 from services.retriever.index import Reach
 from services.retriever.reranking import Reranker
 from services.retriever.settings import RetrieverSettings
 from shared.backpressure import room_behind
 from shared.delivery import Stage
+from shared.embedders import Embedders
 from shared.messages import Index, Priority, Retrieve, decode_index, decode_retrieve
 from shared.settings import load
 from shared.streams import decoded
@@ -26,14 +29,21 @@ async def run() -> None:
     """
     own = load(RetrieverSettings)
     async with worker(GROUP) as w:
+        embedders = Embedders(w.triton)
         room = room_behind(w.redis, w.names.lane(w.names.generate, "bulk"), own.bulk_ahead)
-        interactive = _questions(w, own, "interactive")
-        bulk = replace(_questions(w, own, "bulk"), concurrency=own.bulk_concurrency, room=room)
+        interactive = _questions(w, own, embedders, "interactive")
+        bulk = replace(
+            _questions(w, own, embedders, "bulk"), concurrency=own.bulk_concurrency, room=room
+        )
         models = [RERANKER] if own.rerank else []
-        await serve(w, [interactive, bulk, _chunks(w)], search=True, models=models)
+        stages: list[Stage[Any]] = [interactive, bulk, _chunks(w, embedders)]
+        note = partial(life.restore, w.redis, w.names)
+        await serve(w, stages, search=True, models=models, note=note)
 
 
-def _questions(w: Worker, own: RetrieverSettings, lane: Priority) -> Stage[Retrieve]:
+def _questions(
+    w: Worker, own: RetrieverSettings, embedders: Embedders, lane: Priority
+) -> Stage[Retrieve]:
     reranker = Reranker(triton=w.triton, candidates=own.rerank_candidates)
     return Stage(
         stream=w.names.lane(w.names.retrieve, lane),
@@ -44,6 +54,7 @@ def _questions(w: Worker, own: RetrieverSettings, lane: Priority) -> Stage[Retri
             redis=w.redis,
             names=w.names,
             wanted=w.wanted,
+            embedders=embedders,
             reach=Reach(
                 top_k=own.top_k,
                 candidates=max(own.candidates, own.top_k),
@@ -56,11 +67,11 @@ def _questions(w: Worker, own: RetrieverSettings, lane: Priority) -> Stage[Retri
     )
 
 
-def _chunks(w: Worker) -> Stage[Index]:
+def _chunks(w: Worker, embedders: Embedders) -> Stage[Index]:
     return Stage(
         stream=w.names.index,
         group=GROUP,
         decode=decoded(decode_index),
-        handle=partial(store, redis=w.redis, names=w.names),
+        handle=partial(store, redis=w.redis, names=w.names, embedders=embedders),
         fail=w.endings.fail_document,
     )

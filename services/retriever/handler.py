@@ -3,12 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from redis.asyncio import Redis
 
-from services.retriever import index
+from services.retriever import index, life
 from services.retriever.index import Reach
 from services.retriever.reranking import Reranker
-from shared.messages import Generate, Index, Retrieve
+from shared import generations
+from shared.embedders import Embedders
+from shared.messages import Generate, Hit, Index, Retrieve
 from shared.streams import Effect, Entry, Namespace, order, publish
 from shared.timing import Stopwatch
 from shared.wanted import Wanted
@@ -21,6 +24,7 @@ async def retrieve(
     redis: Redis,
     names: Namespace,
     wanted: Wanted,
+    embedders: Embedders,
     reach: Reach,
     reranker: Reranker | None = None,
 ) -> list[Effect]:
@@ -30,26 +34,68 @@ async def retrieve(
     if query.top_k:
         reach = replace(reach, top_k=query.top_k, candidates=max(reach.candidates, query.top_k))
     wider = reranker.wider(reach) if reranker else reach
+    hits, model = await _find(message, redis=redis, names=names, embedders=embedders, reach=wider)
     found = Generate(
         query=query,
-        hits=await index.find(redis, names, query, message.embedding, wider),
+        hits=hits,
         accepted_ms=message.accepted_ms,
         timings_ms={**message.timings_ms, "retriever": watch.read()},
-        models=message.models,
+        models={**message.models, "embedder": model},
     )
     if reranker:
         found = await reranker.order(found, reach)
     return [publish(names.lane(names.generate, query.priority), found)]
 
 
-async def store(_entry: Entry, message: Index, *, redis: Redis, names: Namespace) -> list[Effect]:
-    """Swap a document's chunks for these, in one step, unless a later version is there already."""
-    await index.ensure(redis, names, index.dimension(message))
+async def _find(
+    message: Retrieve, *, redis: Redis, names: Namespace, embedders: Embedders, reach: Reach
+) -> tuple[tuple[Hit, ...], str]:
+    """Passages of one generation, and the model of both its vectors and the question's.
+
+    A question that was embedded before a rebuild's switch is embedded again.
+    """
+    query, hits = message.query, None
+    while hits is None:
+        active = await life.active(redis, names, query)
+        vector = message.embedding
+        if message.models.get("embedder") != active.model:
+            bulk = query.priority == "bulk"
+            vectors = await embedders.vectors([query.question], active.model, bulk=bulk)
+            vector = vectors[0].astype("<f4").tobytes()
+        hits = await index.find(redis, names, active, query, vector, reach)
+    return hits, active.model
+
+
+async def store(
+    _entry: Entry, message: Index, *, redis: Redis, names: Namespace, embedders: Embedders
+) -> list[Effect]:
+    """Swap a document's chunks for these, in one step, unless a later version is there already.
+
+    While a rebuild fills the next generation, it is told to embed this document, too.
+    """
+    there = await generations.read(redis, names)
+    if (active := there.active) is None:
+        await life.ensure(redis, names, message.model, index.dimension(message))
+        return await store(_entry, message, redis=redis, names=names, embedders=embedders)
+    generations.check_schema(active)
+    await life.create(redis, names, active)  # it may have been lost, and fills itself from the keys
     record = names.document(message.document_id)
     found: list[Any] = await redis.hmget(record, ["version", "chunks"])
     known, chunks = found
     if known and order(known.decode()) > order(message.version):
         return []
-    # another version may be written between this look and the commit: then we look again
-    unchanged = Effect("EXPECT", record, ("version", known or b""))
-    return [unchanged, *index.write(names, message, int(chunks or 0))]
+    if message.model != active.model:
+        message = await _again(message, active.model, embedders)
+    # another version may be written between this look and the commit, or the generations change:
+    # then we look again
+    unchanged = [Effect("EXPECT", record, ("version", known or b"")), *there.unchanged(names)]
+    written = index.write(names, active.number, message, int(chunks or 0))
+    told = [Effect("SADD", names.reembed, (message.document_id,))] if there.next else []
+    return [*unchanged, *written, *told]
+
+
+async def _again(message: Index, model: str, embedders: Embedders) -> Index:
+    """The message with vectors of the index's model: it was embedded before a rebuild's switch."""
+    texts = [chunk.text for chunk in message.chunks]
+    vectors = await embedders.vectors(texts, model, bulk=True)
+    return msgspec.structs.replace(message, model=model, embeddings=vectors.astype("<f4").tobytes())

@@ -1,0 +1,153 @@
+"""The next generation of the index, filled document by document while others write the active one.
+
+The set `reembed` has the documents that wait. One leaves it in the transaction that writes it to
+the next generation, which fails where the document has changed since it was read.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.exceptions import WatchError
+
+from services.embedder.batching import Batcher
+from shared import generations
+from shared.documents import pages
+from shared.errors import RebuildRunning
+from shared.generations import UNKNOWN, Generation
+from shared.streams import Namespace
+
+_PAGE = 1_000
+_AT_ONCE = 16  # documents: while one is written, others are embedded
+_Chunks = Mapping[int, Mapping[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who is told about it.
+
+    Attributes:
+        waiting: how many documents wait, whenever that has changed.
+        trouble: in words, that Triton is waited for.
+    """
+
+    waiting: Callable[[int], None]
+    trouble: Callable[[str], None]
+
+
+async def list_documents(redis: Redis, names: Namespace) -> None:
+    """Let every document wait that is there, once."""
+    if (await generations.read(redis, names)).listed:
+        return
+    prefix = names.document("")
+    async for page in pages(redis, prefix):
+        await redis.sadd(names.reembed, *(key.decode().removeprefix(prefix) for key in page))
+    await redis.hset(names.generations, "listed", "1")
+
+
+async def waiting(redis: Redis, names: Namespace) -> int:
+    """How many documents wait."""
+    return int(await redis.scard(names.reembed))
+
+
+async def done(redis: Redis, names: Namespace) -> int:
+    """How many documents the next generation holds; some may wait again."""
+    return int(await redis.hlen(names.reembedded))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filling:
+    """Fills one generation.
+
+    Attributes:
+        redis: client that returns bytes.
+        names: the namespace.
+        generation: which one.
+        batcher: embeds with its model.
+        told: who is told of the progress.
+    """
+
+    redis: Redis
+    names: Namespace
+    generation: Generation
+    batcher: Batcher
+    told: Told
+
+    async def work_off(self) -> None:
+        """Embed what waits until nothing does.
+
+        Raises:
+            Outage, Overloaded, InferenceRefused: of the batcher.
+            RebuildRunning: the rebuild was given up, or another process finished it.
+        """
+        while some := await self._some():
+            documents = iter(some)
+            works = (self._work(documents) for _ in range(_AT_ONCE))
+            for ended in await asyncio.gather(*works, return_exceptions=True):
+                if isinstance(ended, BaseException):
+                    raise ended
+
+    async def _some(self) -> list[str]:
+        found: Any = await self.redis.srandmember(self.names.reembed, _PAGE)
+        return [one.decode() for one in found]
+
+    async def _work(self, documents: Iterator[str]) -> None:
+        for document_id in documents:
+            await self.carry(document_id)
+            self.told.waiting(await waiting(self.redis, self.names))
+
+    async def carry(self, document_id: str) -> bool:
+        """Bring a document into the generation as it is now, or take it out if it is gone.
+
+        Returns:
+            False where it changed meanwhile: it still waits.
+        """
+        names, number = self.names, self.generation.number
+        async with self.redis.pipeline(transaction=True) as pipe:
+            await pipe.watch(names.document(document_id), names.generations)
+            searched = await self._searched(pipe)
+            count = _number(await pipe.hget(names.document(document_id), "chunks"))
+            held = _number(await pipe.hget(names.reembedded, document_id))
+            chunks = await self._chunks(searched, document_id, count)
+            vectors = await self._vectors(chunks)
+            pipe.multi()
+            for at in range(max(held, count)):
+                pipe.delete(names.chunk(number, document_id, at))
+            for at, vector in vectors.items():
+                fields: dict[Any, Any] = {**chunks[at], b"embedding": vector}
+                pipe.hset(names.chunk(number, document_id, at), mapping=fields)
+            pipe.hset(names.reembedded, document_id, str(count))
+            pipe.srem(names.reembed, document_id)
+            try:
+                await pipe.execute()
+            except WatchError:
+                return False
+            return True
+
+    async def _searched(self, pipe: Pipeline) -> Generation:
+        there = await generations.read(pipe, self.names)
+        if there.next != self.generation:
+            raise RebuildRunning("this rebuild was given up, or another process finished it")
+        return there.active or UNKNOWN
+
+    async def _chunks(self, searched: Generation, document_id: str, count: int) -> _Chunks:
+        """The document's chunks by their numbers; some are missing if it is just replaced."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for at in range(count):
+                pipe.hgetall(self.names.chunk(searched.number, document_id, at))
+            return {at: chunk for at, chunk in enumerate(await pipe.execute()) if chunk}
+
+    async def _vectors(self, chunks: _Chunks) -> dict[int, bytes]:
+        if not chunks:
+            return {}
+        texts = [chunk[b"text"].decode() for chunk in chunks.values()]
+        tokens = [int(chunk[b"tokens"]) for chunk in chunks.values()]
+        vectors = await self.batcher.vectors(texts, tokens)
+        return {at: one.astype("<f4").tobytes() for at, one in zip(chunks, vectors, strict=True)}
+
+
+def _number(reply: Any) -> int:
+    return int(reply or 0)
