@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from redis.asyncio import Redis
 
 from services.retriever import index, search
+from services.retriever.extent import Extents
 from services.retriever.search import VECTORS, VectorIndex
 from shared.messages import Chunk, Index, Query
 from shared.redis import connect
@@ -23,9 +24,9 @@ Vectors = NDArray[np.float32]
 Mode = Literal["dense", "bm25", "hybrid", "hybrid_exact"]
 MODES: tuple[Mode, ...] = ("dense", "bm25", "hybrid", "hybrid_exact")
 COLLECTION = "bench"
-_POLL_S = 0.05
 _PATIENCE_S = 3_600  # for a reply: whoever measures beside us may stop us for minutes
 _AT_ONCE = 500  # chunks written in one round trip
+_WRITERS = 2  # one prepares its chunks while Redis takes the other's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,32 +38,35 @@ class Ours:
         names: a namespace of the set's own.
         candidates: hits of each search before fusion.
         vectors: how vectors are kept.
+        extents: how the retriever chooses its way.
     """
 
     redis: Redis
     names: Namespace
     candidates: int
     vectors: VectorIndex
+    extents: Extents
 
     async def load(self, passages: Sequence[str], vectors: Vectors, *, first: int = 0) -> None:
         """Write passages, numbered from `first`, and their vectors [n, dim]: they can be found."""
         await index.ensure(self.redis, self.names, vectors.shape[1], self.vectors)
-        await self._scanned()
-        for at in range(0, len(passages), _AT_ONCE):
-            async with self.redis.pipeline(transaction=False) as pipe:
-                for number in range(at, min(at + _AT_ONCE, len(passages))):
-                    message = _document(first + number, passages[number], vectors[number])
-                    for effect in index.write(self.names, message, 0, self.vectors):
-                        pipe.execute_command(effect.command, effect.key, *effect.arguments)
-                await pipe.execute()
+        starts = iter(range(0, len(passages), _AT_ONCE))
 
-    async def _scanned(self) -> None:
-        """Wait until the new index has looked for older chunks: it would count these twice."""
-        while True:
-            info = await self.redis.execute_command("FT.INFO", self.names.search_index)
-            if not int(dict(zip(info[::2], info[1::2], strict=False))[b"indexing"]):
-                return
-            await asyncio.sleep(_POLL_S)
+        async def write() -> None:
+            for at in starts:
+                batch = slice(at, at + _AT_ONCE)
+                await self._write(first + at, passages[batch], vectors[batch])
+
+        await asyncio.gather(*(write() for _ in range(_WRITERS)))
+        self.extents.forget()
+
+    async def _write(self, first: int, passages: Sequence[str], vectors: Vectors) -> None:
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for number, (passage, vector) in enumerate(zip(passages, vectors, strict=True), first):
+                message = _document(number, passage, vector)
+                for effect in index.write(self.names, message, 0, self.vectors):
+                    pipe.execute_command(effect.command, effect.key, *effect.arguments)
+            await pipe.execute()
 
     async def used_bytes(self) -> int:
         """Memory of the server."""
@@ -73,15 +77,16 @@ class Ours:
         scope = (self.names, COLLECTION, ())
         if mode == "dense":
             packed, most = self.vectors.pack(vector.tobytes()), max(top_k, self.candidates)
-            ef = self.vectors.ef_runtime
-            return await self._alone(search.dense(*scope, packed, most, ef=ef), top_k)
+            ef, exact = self.vectors.ef_runtime, await self.extents.narrow(COLLECTION)
+            command = search.dense(*scope, packed, most, ef=ef, exact=exact)
+            return await self._alone(command, top_k)
         if mode == "bm25":
             return await self._alone(search.lexical(*scope, question, top_k), top_k)
         reach = index.Reach(
             top_k=top_k,
             candidates=self.candidates,
             per_document=top_k,
-            exact=mode == "hybrid_exact",
+            exact=mode == "hybrid_exact" or await self.extents.narrow(COLLECTION),
         )
         query = Query(question=question, collection=COLLECTION)
         found = await index.find(
@@ -116,6 +121,13 @@ async def running(
     with tempfile.TemporaryDirectory() as folder, running_redis(Path(folder)) as server:
         client = connect(f"{server.url}?socket_timeout={_PATIENCE_S}", "")
         try:
-            yield Ours(redis=client, names=Namespace(name), candidates=candidates, vectors=vectors)
+            names = Namespace(name)
+            yield Ours(
+                redis=client,
+                names=names,
+                candidates=candidates,
+                vectors=vectors,
+                extents=Extents(client, names),
+            )
         finally:
             await client.aclose()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+from services.retriever.extent import Extents
 from services.retriever.handler import retrieve, store
 from services.retriever.index import Reach
 from services.retriever.reranking import Reranker
@@ -48,7 +49,9 @@ def _questions(w: Worker, own: RetrieverSettings, lane: Priority) -> Stage[Retri
                 top_k=own.top_k,
                 candidates=max(own.candidates, own.top_k),
                 per_document=own.per_document,
+                passage_tokens=own.passage_tokens,
             ),
+            extents=Extents(w.redis, w.names),
             reranker=reranker if own.rerank else None,
         ),
         fail=w.endings.fail,

@@ -31,12 +31,14 @@ class Reach:
         candidates: hits of each of the two searches, at least top_k to be of use.
         per_document: most passages of one document, where the scope has several.
         exact: look at every vector of the scope, however wide.
+        passage_tokens: up to which a passage grows by its neighbours, 0 for not at all.
     """
 
     top_k: int
     candidates: int
     per_document: int
     exact: bool = False
+    passage_tokens: int = 0
 
     def most_of_one(self, query: Query) -> int:
         """Most passages of one document: a question about one alone has no limit."""
