@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from services.retriever import search
 from shared.streams import Namespace
@@ -55,8 +56,12 @@ class Extents:
         async with self.redis.pipeline(transaction=False) as pipe:
             pipe.execute_command(*search.count(self.names, collection))
             pipe.dbsize()
-            (chunks, *_), keys = await pipe.execute()
-        return int(chunks) ** 2 < _WALK * int(keys)
+            counted, keys = await pipe.execute(raise_on_error=False)
+        if isinstance(counted, ResponseError):
+            return True  # there is no index yet: the search says what that means
+        if isinstance(counted, Exception):
+            raise counted
+        return int(counted[0]) ** 2 < _WALK * int(keys)
 
     def _keep(self, collection: str, narrow: bool, until: float) -> None:  # noqa: FBT001 - what is known
         self._known.pop(collection, None)

@@ -20,6 +20,11 @@ async def test_a_few_chunks_among_many_are_looked_at(redis: Any, names: Namespac
     assert await Extents(redis, names).narrow("c")
 
 
+async def test_no_index_is_no_fault_of_the_count(redis: Any, names: Namespace) -> None:
+    """The first question of all would be told of an index, not of its unknown collection."""
+    assert await Extents(redis, names).narrow("c")
+
+
 async def test_what_is_counted_stays_known_for_a_while(redis: Any, names: Namespace) -> None:
     """Every question would count all chunks of its collection first."""
     now = 0.0

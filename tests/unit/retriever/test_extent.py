@@ -30,7 +30,7 @@ class Counted:
     def dbsize(self) -> None:
         pass
 
-    async def execute(self) -> tuple[list[int], int]:
+    async def execute(self, **_how: Any) -> tuple[list[int], int]:
         return self._replies
 
 
