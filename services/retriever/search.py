@@ -43,7 +43,7 @@ class VectorIndex:
     type: Literal["FLOAT32", "FLOAT16"] = "FLOAT32"
     m: int = 16
     ef_construction: int = 200
-    ef_runtime: int = 50
+    ef_runtime: int = 200
 
     def pack(self, vectors: bytes) -> bytes:
         """FP32 numbers as the index keeps them."""

@@ -19,7 +19,7 @@ def test_a_scope_of_documents_is_searched_exactly() -> None:
         "=>[KNN $limit @embedding $vector HYBRID_POLICY ADHOC_BF AS distance]"
     )
     wide = str(search.dense(NAMES, "c", [], b"vector", 5)[2])
-    assert "HYBRID_POLICY BATCHES EF_RUNTIME 50" in wide
+    assert "HYBRID_POLICY BATCHES EF_RUNTIME 200" in wide
 
 
 @given(
