@@ -1,4 +1,4 @@
-"""Every query of the dashboard and every rule, in a real Prometheus that scrapes a running stack."""
+"""Every query of the dashboard and every rule, in a real Prometheus that scrapes a real stack."""
 
 import asyncio
 import json
