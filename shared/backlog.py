@@ -4,12 +4,16 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared import metrics as m
 from shared.metrics import Metrics
 from shared.streams import Entry
+from shared.telemetry import shorten
+
+log = structlog.get_logger()
 
 # Finished entries are deleted, so whatever lies in a stream waits or is in hand. The oldest entry's
 # id is all that leaves the server: the entry itself may be megabytes of vectors.
@@ -49,7 +53,8 @@ class Backlog:
             async with asyncio.timeout(_LONGEST_S):
                 for stream, group in self._groups:
                     await self._look_at(stream, group)
-        except (RedisError, OSError):  # TimeoutError is one; the worker itself says that it waits
+        except (RedisError, OSError) as exc:  # TimeoutError is one
+            log.warning("backlog not seen", reason=shorten(f"{type(exc).__name__}: {exc}"))
             for metric in (m.LAG, m.PENDING, m.OLDEST):
                 self._metrics.forget(metric)
 
