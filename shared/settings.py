@@ -103,8 +103,8 @@ class CommonSettings(Settings):
     grace_period_s: int = Field(
         30, ge=0, le=3_600, description="How long a stopping worker may finish what it holds."
     )
-    health_host: str = Field("127.0.0.1", description="Address of /livez and /readyz.")
-    health_port: Port = Field(8080, description="Port of /livez and /readyz.")
+    health_host: str = Field("127.0.0.1", description="Address of /livez, /readyz and /metrics.")
+    health_port: Port = Field(8080, description="Port of /livez, /readyz and /metrics.")
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line written."
     )

@@ -59,11 +59,13 @@ class Effect:
 
     The command `EXPECT` writes nothing: unless the hash's field (first argument) holds the value
     (second, "" for no such field), the whole commit is refused and the entry handled anew.
+    `answer` is the Answer that the command publishes, for those who count them.
     """
 
     command: str
     key: str
     arguments: tuple[Argument, ...] = ()
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +191,9 @@ def finish(names: Namespace, answer: Answer, retention: Retention, now_ms: int) 
     """End a query: its Answer on `answers`, the same as last event of its own stream."""
     oldest = max(0, now_ms - retention.answer_s * 1000)
     tokens = names.tokens(answer.query_id)
+    arguments = ("MINID", "~", oldest, "*", DATA, encode_json(answer))
     return [
-        Effect("XADD", names.answers, ("MINID", "~", oldest, "*", DATA, encode_json(answer))),
+        Effect("XADD", names.answers, arguments, answer),
         publish(tokens, Finished(answer=answer), edge=True),
         Effect("EXPIRE", tokens, (retention.tokens_s,)),
     ]

@@ -17,8 +17,9 @@ from faststream.asgi import AsgiFastStream
 from faststream.redis import RedisBroker, StreamSub
 from redis.asyncio import Redis
 
-from shared import health
+from shared import health, metrics
 from shared.answers import Endings
+from shared.backlog import Backlog
 from shared.broker import StreamBroker
 from shared.delivery import Delivery, RetryPolicy, Stage
 from shared.errors import Outage
@@ -46,6 +47,7 @@ class Worker:
         names: keys of the namespace.
         endings: effects that end a query or a document's ingestion.
         wanted: whether anybody still waits for a query.
+        metrics: what is counted, shown on /metrics.
     """
 
     settings: CommonSettings
@@ -54,6 +56,7 @@ class Worker:
     names: Namespace
     endings: Endings
     wanted: Wanted
+    metrics: metrics.Metrics
 
 
 @asynccontextmanager
@@ -71,7 +74,8 @@ async def worker(part: str) -> AsyncIterator[Worker]:
     signal.signal(signal.SIGTERM, _exit)
     try:
         endings = Endings(names, retention, time.time)
-        yield Worker(settings, redis, triton, names, endings, Wanted(redis, names))
+        wanted, counted = Wanted(redis, names), metrics.Metrics(part)
+        yield Worker(settings, redis, triton, names, endings, wanted, counted)
     finally:
         await redis.aclose()
         await triton.close()
@@ -145,12 +149,29 @@ def _app(
     async def drain() -> None:
         await gather(*(in_hand.drain(settings.grace_period_s) for in_hand in slots))
 
+    page = metrics.page(own.metrics, _looks(own, delivery, stages))
     return AsgiFastStream(
         broker,
         logger=_LOGGER,
         after_shutdown=[drain],
-        asgi_routes=health.routes(delivery, checks),
+        asgi_routes=[*health.routes(delivery, checks), ("/metrics", page)],
     )
+
+
+def _looks(
+    own: Worker, delivery: Delivery, stages: Sequence[Stage[Any]]
+) -> Callable[[], Awaitable[None]]:
+    """What the metrics say before anything happened, and a look at what is not counted."""
+    own.metrics.announce([stage.stream for stage in stages])
+    for stage in stages:
+        own.metrics.set(metrics.CAPACITY, stage.concurrency, stream=stage.stream)
+    backlog = Backlog(own.redis, [(stage.stream, stage.group) for stage in stages], own.metrics)
+
+    async def look() -> None:
+        own.metrics.set(metrics.PAUSED, delivery.outage is not None)
+        await backlog.look()
+
+    return look
 
 
 def _delivery(own: Worker) -> Delivery:
@@ -161,6 +182,7 @@ def _delivery(own: Worker) -> Delivery:
         visibility_timeout_ms=own.settings.visibility_timeout_ms,
         query_retention_s=own.settings.query_retention_s,
         retry=RetryPolicy(max_attempts=own.settings.max_attempts),
+        metrics=own.metrics,
     )
 
 

@@ -7,6 +7,7 @@ from services.embedder.batching import Batcher
 from services.embedder.handler import change_lane, embed_chunks, embed_query
 from services.embedder.questions import read_query
 from services.embedder.settings import EmbedderSettings
+from shared import metrics
 from shared.backpressure import room_behind
 from shared.delivery import Stage
 from shared.messages import Embed, Priority, Query, decode_embed
@@ -66,8 +67,12 @@ def _questions(w: Worker, own: EmbedderSettings, lane: Priority) -> Stage[Query]
 
 
 def _chunks(w: Worker, own: EmbedderSettings) -> Stage[Embed]:
+    def count(texts: int, tokens: int) -> None:
+        w.metrics.observe(metrics.BATCH_TEXTS, texts)
+        w.metrics.observe(metrics.BATCH_TOKENS, tokens)
+
     embed = partial(w.triton.embed, bulk=True)
-    batcher = Batcher(embed, batch_tokens=own.batch_tokens)
+    batcher = Batcher(embed, batch_tokens=own.batch_tokens, count=count)
     return Stage(
         stream=w.names.embed,
         group=GROUP,

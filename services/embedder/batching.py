@@ -34,12 +34,21 @@ class Batcher:
         embed: texts to vectors [n, dim], in one request.
         batch_tokens: most tokens of a request; a longer text goes alone.
         in_flight: requests under way at once: while one is computed, the next is there already.
+        count: told of each request's texts and tokens.
     """
 
-    def __init__(self, embed: EmbedTexts, *, batch_tokens: int, in_flight: int = 2) -> None:
+    def __init__(
+        self,
+        embed: EmbedTexts,
+        *,
+        batch_tokens: int,
+        in_flight: int = 2,
+        count: Callable[[int, int], None] = lambda _texts, _tokens: None,
+    ) -> None:
         self._embed = embed
         self._batch_tokens = batch_tokens
         self._free = in_flight
+        self._count = count
         self._waiting: deque[_Waiting] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -88,6 +97,7 @@ class Batcher:
         return batch
 
     async def _run(self, batch: list[_Waiting]) -> None:
+        self._count(len(batch), sum(one.tokens for one in batch))
         try:
             await self._answer(batch)
         finally:

@@ -11,6 +11,7 @@ import pytest
 import redis.exceptions as errors
 
 from services.cli.part import WORKERS
+from shared.backlog import Backlog
 from shared.bulk import Bulk
 from shared.claims import forget_gone
 from shared.client import RagstreamClient
@@ -18,6 +19,7 @@ from shared.dead import drop, list_dead, redrive
 from shared.documents import each_document
 from shared.errors import Overloaded
 from shared.messages import Query, encode_json
+from shared.metrics import LAG, Metrics
 from shared.pipeline import look
 from shared.redis import connect
 from shared.streams import DATA, Entry, Namespace, bury
@@ -159,6 +161,23 @@ async def test_who_reads_a_group_forgets_who_is_gone(
         async with connect(*login(server, passwords, user)) as client:
             assert await forget_gone(client, stream, "swept", 0) == 1
         await admin.xgroup_destroy(stream, "swept")
+
+
+@pytest.mark.parametrize(("user", "stream"), [row for row in SWEPT if row[0] in WORKERS])
+async def test_a_worker_sees_what_waits_for_it(
+    server: RedisAddress, passwords: Path, user: str, stream: str
+) -> None:
+    """Its metrics would have no lag, and nobody be told that it falls behind."""
+    metrics = Metrics(user)
+    async with connect(server.url, server.password) as admin:
+        await admin.xgroup_create(stream, "seen", mkstream=True)
+        await admin.xadd(stream, {DATA: b"waits"})
+        async with connect(*login(server, passwords, user)) as client:
+            await Backlog(client, [(stream, "seen")], metrics).look()
+        await admin.xtrim(stream, maxlen=0)
+        await admin.xgroup_destroy(stream, "seen")
+    name = f"ragstream_{user}_{LAG.name}"
+    assert metrics.registry.get_sample_value(name, {"stream": stream}) == 1
 
 
 FORBIDDEN = [
