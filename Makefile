@@ -57,8 +57,9 @@ engine: $(VENV)/.dev ## hold the generator in a real Triton to its promises, on 
 	@for check in joins cancels flood questions prefill; do \
 		$(BIN)/python -m tests.engine $$check || exit 1; done
 
-browser: $(VENV)/.dev ## open the HTML report in a headless Chromium (apt install chromium): PICTURES=
+browser: $(VENV)/.dev ## use the HTML report and the console in a headless Chromium (apt install chromium): PICTURES=
 	@$(BIN)/python -m tests.browser $(if $(PICTURES),--pictures $(PICTURES))
+	@$(BIN)/python -m tests.browser.console $(if $(PICTURES),--pictures $(PICTURES)/console)
 
 bench: $(VENV)/.bench ## what benchmarks need: their packages, llama.cpp's server, weights
 	@$(BIN)/python -m benchmarks.set_up

@@ -31,6 +31,7 @@ PARTS = (
     "GENERATOR",
     "STACK",
     "FETCH",
+    "CONSOLE",
     "TRITON_EMBEDDER",
     "TRITON_GENERATOR",
 )

@@ -12,6 +12,7 @@ from services.cli.ask import ask
 from services.cli.batch import batch
 from services.cli.cancel import cancel
 from services.cli.compare import compare
+from services.cli.console import console
 from services.cli.dead_commands import dead
 from services.cli.document_commands import documents
 from services.cli.ingest import ingest
@@ -69,11 +70,13 @@ def cli() -> None:
       ragstream batch questions.txt --per-document --out answers.csv
       ragstream documents list                     what can be asked about
       ragstream status --watch                     what runs, what waits, who works on what
+      ragstream console                            the same as a page, live
       ragstream dead list                          what could not be done, and why
       ragstream down                               stop it
 
     With RAGSTREAM_REDIS_URL (and RAGSTREAM_REDIS_PASSWORD) set, `ingest`, `ask`, `batch`,
-    `documents`, `status`, `cancel` and `dead` use that Redis in place of the local stack.
+    `documents`, `status`, `console`, `cancel` and `dead` use that Redis in place of the local
+    stack.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
@@ -94,7 +97,7 @@ def worker(name: str) -> None:
 
 
 for command in (
-    *(up, down, status, logs, ingest, ask, batch, report, compare),
+    *(up, down, status, console, logs, ingest, ask, batch, report, compare),
     *(documents, cancel, dead, models),
 ):
     cli.add_command(command)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +13,8 @@ import redis.exceptions as errors
 
 from services.cli.part import WORKERS
 from shared.backlog import Backlog
+from services.console import handler
+from services.console.live import Live, Watch
 from shared.bulk import Bulk
 from shared.claims import forget_gone
 from shared.client import RagstreamClient
@@ -248,6 +251,30 @@ async def test_an_operator_looks_and_repairs(server: RedisAddress, passwords: Pa
             assert await drop(operator, names, second.id) == "dropped"
         assert await admin.xlen(names.queries) == 1
         await admin.delete(names.queries)
+    await _no_right_was_missed(server)
+
+
+async def test_the_console_needs_no_more_rights_than_an_operator(
+    server: RedisAddress, passwords: Path
+) -> None:
+    """The page would stay empty, or refuse a question, where Redis has users."""
+    names, question = Namespace("rag"), Query(id="of-the-console", question="Why?")
+    url, password = login(server, passwords, "operator")
+    async with connect(server.url, server.password) as admin:
+        await admin.acl_log_reset()
+        await admin.hset(names.chunk("d", 0), "text", "Bread rises.")
+        async with connect(url, password) as redis, RagstreamClient(url, password=password) as own:
+            asked = handler.ask(own, question, 0.1)
+            told = [one async for one in asked]
+            assert told[-1].startswith(b'event: error\ndata: {"code":"no_answer"')
+            watch = Watch(every_s=1, visible_s=15, clock=time.monotonic)
+            seen = await Live(redis, names, watch).latest()
+            assert (seen.problem, seen.queries[0].id) == (None, "of-the-console")
+            assert (await handler.look_up(redis, names, question.id)).whereabouts.ahead == 0
+            assert (await handler.passage(redis, names, "d:0")).text == "Bread rises."
+            assert (await handler.letters(redis, names, None)).length == 0
+            assert await own.cancel(question.id)
+        await admin.delete(names.queries, names.chunk("d", 0), names.cancelled(question.id))
     await _no_right_was_missed(server)
 
 
