@@ -17,6 +17,7 @@ import redis.exceptions as redis_errors
 import structlog
 from redis.asyncio import Redis
 
+from shared import tracing
 from shared.claims import Claims
 from shared.errors import (
     AttemptsExhausted,
@@ -30,6 +31,7 @@ from shared.errors import (
     Unwanted,
 )
 from shared.redis import translate
+from shared.spans import Tracer
 from shared.streams import Effect, Entry, Namespace, bury
 from shared.telemetry import shorten
 
@@ -143,9 +145,10 @@ class Delivery:
         retry: policy for transient errors.
         clock: seconds since the epoch.
         chance: random numbers in 0..1 for the jitter.
+        tracer: shows what is done; None shows nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but three have a default, and are there for few
         self,
         redis: Redis,
         names: Namespace,
@@ -156,19 +159,24 @@ class Delivery:
         retry: RetryPolicy | None = None,
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
+        tracer: Tracer | None = None,
     ) -> None:
         self._names = names
         self._retention_s = query_retention_s
         self._retry = retry or RetryPolicy()
         self._clock = clock
         self._chance = chance
+        self._tracer = tracer
         self._commit = redis.register_script(_COMMIT)
         self.claims = Claims(redis, consumer, visibility_timeout_ms)
         self.outage: str | None = None
 
     async def process(self, stage: Stage[M], entry: Entry) -> None:
         """Handle one entry to its end: committed, or dead-lettered, or left to be claimed."""
-        with structlog.contextvars.bound_contextvars(stream=entry.stream, entry=entry.id):
+        with (
+            structlog.contextvars.bound_contextvars(stream=entry.stream, entry=entry.id),
+            tracing.followed(self._tracer, stage.group, entry),
+        ):
             await self._finish(stage, entry)
 
     async def _finish(self, stage: Stage[M], entry: Entry) -> None:
@@ -177,6 +185,7 @@ class Delivery:
             effects, once = await self._effects(stage, entry)
             commit = partial(self.commit, stage, entry, effects, once)
             result = await self._outlast(commit)
+        tracing.committed(result)
         log.debug("entry committed", result=result)
 
     async def _effects(self, stage: Stage[M], entry: Entry) -> tuple[Sequence[Effect], str | None]:
@@ -184,12 +193,14 @@ class Delivery:
         message: M | None = None
         effects: Sequence[Effect]
         try:
-            message = _decoded(stage, entry)
+            message = tracing.joined(_decoded(stage, entry))
             effects = await self._attempts(stage, entry, message)
         except Permanent as error:
+            tracing.failed(error)
             log.warning("entry failed", code=error.code, reason=shorten(str(error)))
             effects = [*stage.fail(entry, message, error), self._dead(entry, error)]
         except Unwanted as error:
+            tracing.failed(error)
             effects = stage.fail(entry, message, error)
         return effects, stage.once(entry, message)
 
@@ -198,7 +209,8 @@ class Delivery:
         for attempt in range(entry.deliveries, most + 1):
             counted = replace(entry, deliveries=attempt)
             try:
-                return await self._outlast(partial(stage.handle, counted, message))
+                with tracing.working(attempt):
+                    return await self._outlast(partial(stage.handle, counted, message))
             except Transient as error:
                 last = error
                 log.warning("attempt failed", attempt=attempt, reason=shorten(str(error)))
@@ -231,6 +243,7 @@ class Delivery:
         A full server works, so its worker is no less ready; and it has room again soon, so the
         waits do not grow.
         """
+        tracing.note("paused", code=error.code)
         if isinstance(error, Overloaded):
             self.outage = None
             log.info("waiting for room", reason=shorten(str(error)))

@@ -17,7 +17,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.redis import RedisBroker, StreamSub
 from redis.asyncio import Redis
 
-from shared import health
+from shared import health, tracing
 from shared.answers import Endings
 from shared.broker import StreamBroker
 from shared.delivery import Delivery, RetryPolicy, Stage
@@ -25,6 +25,7 @@ from shared.errors import Outage
 from shared.redis import check, connect, ensure_groups, url_from
 from shared.settings import CommonSettings, load
 from shared.slots import Slots
+from shared.spans import Tracer
 from shared.streams import Entry, Namespace, Retention
 from shared.telemetry import configure
 from shared.triton import Triton
@@ -46,6 +47,7 @@ class Worker:
         names: keys of the namespace.
         endings: effects that end a query or a document's ingestion.
         wanted: whether anybody still waits for a query.
+        tracer: shows what the worker does; None where no collector is named.
     """
 
     settings: CommonSettings
@@ -54,6 +56,7 @@ class Worker:
     names: Namespace
     endings: Endings
     wanted: Wanted
+    tracer: Tracer | None = None
 
 
 @asynccontextmanager
@@ -71,7 +74,8 @@ async def worker(part: str) -> AsyncIterator[Worker]:
     signal.signal(signal.SIGTERM, _exit)
     try:
         endings = Endings(names, retention, time.time)
-        yield Worker(settings, redis, triton, names, endings, Wanted(redis, names))
+        wanted, tracer = Wanted(redis, names), tracing.opened(part, settings)
+        yield Worker(settings, redis, triton, names, endings, wanted, tracer)
     finally:
         await redis.aclose()
         await triton.close()
@@ -161,6 +165,7 @@ def _delivery(own: Worker) -> Delivery:
         visibility_timeout_ms=own.settings.visibility_timeout_ms,
         query_retention_s=own.settings.query_retention_s,
         retry=RetryPolicy(max_attempts=own.settings.max_attempts),
+        tracer=own.tracer,
     )
 
 
