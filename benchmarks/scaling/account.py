@@ -52,9 +52,7 @@ def row(plan: str, trace: Trace, outcome: Outcome, cores: Mapping[str, float]) -
         wait_p95_s=round(quantile(waits, 0.95), 1),
         drained_s=round(_drained_s(outcome), 1) if trace.name == "burst" else 0.0,
         most_waiting=max(backlog for _, backlog, _ in outcome.samples),
-        most_replicas={
-            name: max(counts[name] for *_, counts in outcome.samples) for name in hours
-        },
+        most_replicas={name: max(counts[name] for *_, counts in outcome.samples) for name in hours},
         replica_h={name: round(spent, 2) for name, spent in hours.items()},
         core_h=round(sum(cores[name] * spent for name, spent in hours.items()), 2),
     )

@@ -51,7 +51,7 @@ def proposal(metric: float, target: float, replicas: int, tolerance: float = TOL
         replicas: how many there are, not yet ready ones included, above 0.
         tolerance: deviations from the target up to this share change nothing.
     """
-    if abs(1.0 - metric / (target * replicas)) <= tolerance:
+    if 1.0 - tolerance <= metric / (target * replicas) <= 1.0 + tolerance:
         return replicas
     return math.ceil(metric / target)
 

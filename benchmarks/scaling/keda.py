@@ -1,6 +1,6 @@
 """What a ScaledObject says, and what KEDA itself decides: whether there is any pod at all. Pure.
 
-From one pod upwards the HorizontalPodAutoscaler decides, which asks KEDA for the numbers whenever it
+From one pod upwards the HorizontalPodAutoscaler decides, which asks KEDA for the numbers when it
 looks; `pollingInterval` and `cooldownPeriod` are about none and one alone (keda.sh, "Scaling
 Deployments, StatefulSets & Custom Resources").
 """

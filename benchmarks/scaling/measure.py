@@ -36,13 +36,13 @@ from tests.worker_process import WORKER, running_worker
 
 NAMES = Namespace("rag")
 ORIGIN = Path(__file__).parents[2] / "tests" / "data" / "origin_of_species.txt"
-QUESTIONS, MAX_TOKENS, DOCUMENTS, PAGES = 260, 48, 12, 8
-# Entries published before the clock is stopped, by slots: enough that all slots are full meanwhile.
+QUESTIONS, MAX_TOKENS, DOCUMENTS, PAGES = 500, 48, 14, 8
+# Entries until the clock is stopped, by slots. A worker goes on a moment longer: there are more.
 LEVELS = {
-    "ingestor": {1: 4, 2: 8},
-    "embedder": {1: 40, 16: 200},
-    "retriever": {1: 40, 16: 180},
+    "embedder": {1: 40, 16: 360},
+    "retriever": {1: 40, 16: 120},
     "generator": {1: 4, 4: 8, 8: 16, 16: 32},
+    "ingestor": {1: 4, 2: 8},  # last: what it publishes would keep the others busy
 }
 OUT = {
     "ingestor": NAMES.embed,
@@ -162,9 +162,7 @@ async def _measure(folder: Path) -> tuple[dict[str, PartTimes], float, float]:
         finally:
             await redis.aclose()
     parts = {
-        part: PartTimes(
-            start_s=bench.starts[part], levels=found, spread=spreads.get(part, [1.0])
-        )
+        part: PartTimes(start_s=bench.starts[part], levels=found, spread=spreads.get(part, [1.0]))
         for part, found in levels.items()
     }
     return parts, triton_start_s, _models_s(folder)

@@ -68,9 +68,7 @@ def questions(
         GENERATOR: by_stream(
             generator, lag, most=MOST_TRITONS * ROWS // generator.slots, window_s=window_s
         ),
-        TRITON: Scaled(
-            least=LEAST, most=MOST_TRITONS, triggers=triggers, window_s=triton_window_s
-        ),
+        TRITON: Scaled(least=LEAST, most=MOST_TRITONS, triggers=triggers, window_s=triton_window_s),
     }
 
 
@@ -99,7 +97,7 @@ def fixed_plan(tritons: int) -> dict[str, Scaled]:
 
 
 def documents(*, polling_s: int, cooldown_s: int, window_s: int) -> dict[str, Scaled]:
-    """The ingestor, which may go to none; by the stream's length, too, so that anything wakes it."""
+    """The ingestor, which may go to none; by the stream's length, too, so that all wakes it."""
     [part] = DOCUMENTS
     triggers = [
         Trigger(of=part.stream, count=count, target=part.slots)

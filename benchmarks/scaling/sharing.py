@@ -6,8 +6,8 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from benchmarks.scaling.times import Level
 from benchmarks.scaling.timeline import Timeline
+from benchmarks.scaling.times import Level
 
 Done = Callable[[], None]
 

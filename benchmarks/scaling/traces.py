@@ -1,4 +1,4 @@
-"""When questions come: Poisson arrivals at a rate that changes, the same for the same seed. Pure."""
+"""When questions come: Poisson arrivals at a changing rate, the same for the same seed. Pure."""
 
 import math
 import random
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 DAY_S, HOUR_S = 86_400.0, 3_600.0
-BURST_AT_S, BURST_S, BURST_TIMES = 600.0, 60.0, 100.0
+BURST_AT_S, BURST_S, BURST_TIMES = 600.0, 300.0, 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def diurnal(most_per_s: float, rng: random.Random) -> Trace:
 
 
 def burst(base_per_s: float, rng: random.Random) -> Trace:
-    """Two hours of little, and after ten minutes a minute of a hundred times as much."""
+    """Two hours of little, and after ten minutes five of a hundred times as much."""
 
     def rate(at_s: float) -> float:
         inside = BURST_AT_S <= at_s < BURST_AT_S + BURST_S
