@@ -32,22 +32,22 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scaled(msgspec.Struct, frozen=True, kw_only=True):
-    """One ScaledObject.
+    """One ScaledObject; the defaults are KEDA's.
 
     Attributes:
         least: `minReplicaCount`.
         most: `maxReplicaCount`.
         triggers: none, where the number is fixed.
         window_s: `scaleDown.stabilizationWindowSeconds`.
-        polling_s: `pollingInterval`.
-        cooldown_s: `cooldownPeriod`.
+        polling_s: `pollingInterval`, of no effect where `least` is above 0.
+        cooldown_s: `cooldownPeriod`, likewise.
     """
 
     least: int
     most: int
     triggers: list[Trigger] = []
     window_s: int = 300
-    polling_s: int = 5
+    polling_s: int = 30
     cooldown_s: int = 300
 
     def autoscaler(self) -> hpa.Autoscaler:

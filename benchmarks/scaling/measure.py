@@ -36,12 +36,12 @@ from tests.worker_process import WORKER, running_worker
 
 NAMES = Namespace("rag")
 ORIGIN = Path(__file__).parents[2] / "tests" / "data" / "origin_of_species.txt"
-QUESTIONS, MAX_TOKENS, DOCUMENTS, PAGES = 500, 48, 14, 8
+QUESTIONS, TOP_K, MAX_TOKENS, DOCUMENTS, PAGES = 500, 3, 32, 14, 8
 # Entries until the clock is stopped, by slots. A worker goes on a moment longer: there are more.
 LEVELS = {
     "embedder": {1: 40, 16: 360},
     "retriever": {1: 40, 16: 120},
-    "generator": {1: 4, 4: 8, 8: 16, 16: 32},
+    "generator": {1: 3, 4: 8, 16: 28},
     "ingestor": {1: 4, 2: 8},  # last: what it publishes would keep the others busy
 }
 OUT = {
@@ -138,7 +138,7 @@ def main(json_file: Path | None) -> None:
     busy = machine.busy(before, machine.times(_PROGRAMS), _PROGRAMS[1])
     result = times.Times(
         command=times.COMMAND,
-        question=f"5 passages of On the Origin of Species, at most {MAX_TOKENS} tokens of answer",
+        question=f"{TOP_K} passages of On the Origin of Species, {MAX_TOKENS} tokens of answer at most",
         document=f"PDF of {PAGES} pages, 60 lines each",
         parts=found,
         triton_start_s=triton_start_s,
@@ -201,8 +201,9 @@ async def _fill(bench: Bench) -> None:
             await client.ingest(paper, document_id=f"d{number}", name=f"d{number}.pdf")
         for number in range(QUESTIONS):
             about = sentences[number % len(sentences)][:200]
-            asked = f"Question {number}: is it true that {about}?"
-            await client.publish(Query(question=asked, max_tokens=MAX_TOKENS))
+            text = f"Question {number}: is it true that {about}?"
+            asked = Query(question=text, top_k=TOP_K, max_tokens=MAX_TOKENS)
+            await client.publish(asked)
 
 
 async def _levels(bench: Bench, part: str) -> list[Level]:

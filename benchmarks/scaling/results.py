@@ -30,6 +30,16 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     base_per_s: float
 
 
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """One plan that was looked at: means over the seeds, as in Row."""
+
+    trace: str
+    plan: dict[str, Scaled]
+    wait_p95_s: float
+    drained_s: float
+    core_h: float
+
+
 class Stranded(msgspec.Struct, frozen=True, kw_only=True):
     """A document that takes longer than the cool-down, read by an ingestor that may go to none.
 
@@ -54,7 +64,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
         rates: of the traces.
         chosen: the ScaledObjects of `production` that it speaks for, by name.
         rows: chosen, by hand and fixed plans under the traces.
-        tried: every plan that was looked at, under the burst.
+        tried: every plan that was looked at, under the burst or the batches.
         stranded: with and without the trigger by pending entries.
         seconds: how long it took.
     """
@@ -65,7 +75,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     rates: Rates
     chosen: dict[str, Scaled]
     rows: list[Row]
-    tried: list[Row]
+    tried: list[Tried]
     stranded: list[Stranded]
     seconds: float
 

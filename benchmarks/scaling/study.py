@@ -1,15 +1,17 @@
 """Which plans are tried under which traces, and which one is taken."""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from statistics import fmean
 
 from msgspec.structs import replace
 
 from benchmarks.scaling import plans, traces
 from benchmarks.scaling.account import Row, row
 from benchmarks.scaling.keda import Scaled, Trigger
-from benchmarks.scaling.results import Rates, Stranded
+from benchmarks.scaling.plans import Plan
+from benchmarks.scaling.results import Rates, Stranded, Tried
 from benchmarks.scaling.times import Level, PartTimes, Times
 from benchmarks.scaling.traces import Trace
 from benchmarks.scaling.world import Assumed, Outcome, Part, World
@@ -48,44 +50,43 @@ def trace(name: str, rate: Rates, seed: int) -> Trace:
     return makers[name](rng)
 
 
-def simulate(
-    trace: Trace, parts: Sequence[Part], plan: Mapping[str, Scaled], times: Times, seed: int
-) -> Outcome:
+def simulate(trace: Trace, parts: Sequence[Part], plan: Plan, times: Times, seed: int) -> Outcome:
     """One plan under one trace."""
     return World(trace, parts, plan, times, Assumed(rows=plans.ROWS), seed).run()
 
 
-def judge(
-    name: str, trace: Trace, plan: Mapping[str, Scaled], times: Times, seed: int
-) -> tuple[Row, Outcome]:
+def judge(name: str, trace: Trace, plan: Plan, times: Times, seed: int) -> tuple[Row, Outcome]:
     """The row of one plan under one trace."""
     parts = plans.DOCUMENTS if trace.name == "batches" else plans.QUESTIONS
     outcome = simulate(trace, parts, plan, times, seed)
     return row(name, trace, outcome, plans.CORES), outcome
 
 
-def best(tried: Sequence[tuple[Mapping[str, Scaled], Row]]) -> Mapping[str, Scaled]:
+def best(tried: Sequence[Tried]) -> Plan:
     """The cheapest of those under which 95 of 100 wait hardly longer than under any other."""
-    shortest = min(found.wait_p95_s for _, found in tried)
-    near = [one for one in tried if one[1].wait_p95_s <= _NEAR * shortest]
-    return min(near, key=lambda one: one[1].core_h)[0]
+    shortest = min(found.wait_p95_s for found in tried)
+    near = [found for found in tried if found.wait_p95_s <= _NEAR * shortest]
+    return min(near, key=lambda found: found.core_h).plan
 
 
 def try_all(
-    trace: Trace, candidates: Iterable[Mapping[str, Scaled]], times: Times, seed: int
-) -> list[tuple[Mapping[str, Scaled], Row]]:
-    """Every candidate under one trace."""
-    return [(plan, judge(describe(plan), trace, plan, times, seed)[0]) for plan in candidates]
-
-
-def describe(plan: Mapping[str, Scaled]) -> str:
-    """What sets a plan apart, in a line."""
-    return "; ".join(
-        f"{name}: {' '.join(f'{one.count} {one.target}' for one in scaled.triggers)}, "
-        f"window {scaled.window_s}, polling {scaled.polling_s}, cooldown {scaled.cooldown_s}"
-        for name, scaled in plan.items()
-        if name in {"generator", "triton", "ingestor"}
-    )
+    name: str, candidates: Iterable[Plan], times: Times, seeds: Sequence[int]
+) -> list[Tried]:
+    """Every candidate under a trace, as it is drawn with each of the seeds."""
+    drawn = [(seed, trace(name, rates(times), seed)) for seed in seeds]
+    found = []
+    for plan in candidates:
+        rows = [judge(name, one, plan, times, seed)[0] for seed, one in drawn]
+        found.append(
+            Tried(
+                trace=name,
+                plan=dict(plan),
+                wait_p95_s=round(fmean(row.wait_p95_s for row in rows), 1),
+                drained_s=round(fmean(row.drained_s for row in rows), 1),
+                core_h=round(fmean(row.core_h for row in rows), 3),
+            )
+        )
+    return found
 
 
 def stranded(times: Times) -> list[Stranded]:

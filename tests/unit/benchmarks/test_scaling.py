@@ -5,7 +5,6 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from benchmarks.machine import Machine
 from benchmarks.scaling import plans, study, traces
@@ -13,6 +12,7 @@ from benchmarks.scaling.account import quantile
 from benchmarks.scaling.deployment import GRACE_S, Deployment
 from benchmarks.scaling.keda import Activation, Scaled, fixed
 from benchmarks.scaling.measure import steady_per_s
+from benchmarks.scaling.results import Tried
 from benchmarks.scaling.sharing import Sharing, per_s
 from benchmarks.scaling.timeline import Timeline
 from benchmarks.scaling.times import Level, PartTimes, Times
@@ -198,12 +198,15 @@ def test_traces_come_at_their_rates() -> None:
 def test_the_cheapest_of_those_who_wait_hardly_longer_is_best() -> None:
     """The most expensive plan would always win, or the slowest."""
     rows = [(100.0, 9.0), (105.0, 5.0), (120.0, 1.0)]
-    blank = study.judge(
-        "x", Trace("any", (1.0,), 60), {n: fixed(1) for n in plans.BY_HAND}, TIMES, 0
-    )
     tried = [
-        ({"generator": fixed(at)}, replace(blank[0], wait_p95_s=wait, core_h=cost))
-        for at, (wait, cost) in enumerate(rows)
+        Tried(
+            trace="burst",
+            plan={"generator": fixed(at)},
+            wait_p95_s=wait_s,
+            drained_s=0,
+            core_h=core_h,
+        )
+        for at, (wait_s, core_h) in enumerate(rows)
     ]
     assert study.best(tried) == {"generator": fixed(1)}
 
