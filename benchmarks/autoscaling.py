@@ -147,7 +147,8 @@ def _plot(outcomes: Outcomes, folder: Path) -> None:
         raise SetupError(f"{exc.name} is missing: run `{SET_UP}`") from exc
     for name, until_s in SHOWN_S.items():
         if name in outcomes:
-            plots.draw(outcomes[name], name, folder / f"autoscaling-{name}.png", until_s)
+            title = f"{name}: simulated, no cluster has run this"
+            plots.draw(outcomes[name], title, folder / f"autoscaling-{name}.png", until_s)
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ def main(json_file: Path | None) -> None:
     busy = machine.busy(before, machine.times(_PROGRAMS), _PROGRAMS[1])
     result = times.Times(
         command=times.COMMAND,
-        question=f"{TOP_K} passages of On the Origin of Species, {MAX_TOKENS} tokens of answer at most",
+        question=f"{TOP_K} passages of On the Origin of Species, at most {MAX_TOKENS} new tokens",
         document=f"PDF of {PAGES} pages, 60 lines each",
         parts=found,
         triton_start_s=triton_start_s,

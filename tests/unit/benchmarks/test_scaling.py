@@ -13,7 +13,8 @@ from benchmarks.scaling.deployment import GRACE_S, Deployment
 from benchmarks.scaling.keda import Activation, Scaled, fixed
 from benchmarks.scaling.measure import steady_per_s
 from benchmarks.scaling.results import Tried
-from benchmarks.scaling.sharing import Sharing, per_s
+from benchmarks.scaling.sharing import Done, Sharing, per_s
+from benchmarks.scaling.stage import Item, Stage
 from benchmarks.scaling.timeline import Timeline
 from benchmarks.scaling.times import Level, PartTimes, Times
 from benchmarks.scaling.traces import Trace
@@ -109,6 +110,24 @@ def test_what_outlasts_the_grace_is_handed_back() -> None:
     timeline.after(100, lambda: deployment.scale(0))
     timeline.run(200)
     assert (late, deployment.pods) == ([100 + GRACE_S], [])
+
+
+def test_a_full_worker_has_read_one_entry_more() -> None:
+    """Pending would be one less than what Redis says of a full worker, and a tolerance away."""
+    timeline, begun, done = Timeline(), list[float](), list[int]()
+    deployment = Deployment(timeline, 0, 1)
+
+    def submit(_pod: object, work: float, finish: Done) -> None:
+        begun.append(work)
+        timeline.after(10, finish)
+
+    stage = Stage(timeline, deployment, 2, submit, done.append)
+    for number in range(5):
+        stage.add(Item(number, number))
+    assert (stage.count("pending"), stage.count("lag"), begun) == (3, 2, [0, 1])
+    timeline.run(100)
+    assert (done, begun) == ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4])
+    assert deployment.pods[0].in_hand == 0
 
 
 def test_workers_see_new_tritons_within_a_minute() -> None:
