@@ -6,6 +6,7 @@ given number of slots empties it, and Redis's clock, in the ids of what it publi
 
 import asyncio
 import contextlib
+import os
 import re
 import shutil
 import tempfile
@@ -14,20 +15,25 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import click
+import msgspec
 
-from benchmarks import machine
+from benchmarks import machine, prompts
+from benchmarks import results as generation
+from benchmarks.places import ROOT
+from benchmarks.results import OURS
 from benchmarks.scaling import times
 from benchmarks.scaling.times import Level, PartTimes
 from services.cli.probes import http_ready
 from services.model_builder.build import verify
 from shared.client import RagstreamClient
 from shared.errors import RagstreamError
-from shared.messages import Query, decode_answer
+from shared.messages import Query
 from shared.redis import connect
-from shared.streams import DATA, Namespace
+from shared.streams import Namespace
 from tests.built_models import built_repository
 from tests.pdfs import column, pdf
 from tests.redis_server import running_redis
@@ -36,24 +42,23 @@ from tests.worker_process import WORKER, running_worker
 
 NAMES = Namespace("rag")
 ORIGIN = Path(__file__).parents[2] / "tests" / "data" / "origin_of_species.txt"
-QUESTIONS, TOP_K, MAX_TOKENS, DOCUMENTS, PAGES = 500, 3, 32, 14, 8
+QUESTIONS, DOCUMENTS, PAGES = 400, 14, 8
 # Entries until the clock is stopped, by slots. A worker goes on a moment longer: there are more.
 LEVELS = {
-    "embedder": {1: 40, 16: 360},
-    "retriever": {1: 40, 16: 120},
-    "generator": {1: 3, 4: 8, 16: 28},
+    "embedder": {1: 30, 16: 240},
+    "retriever": {1: 30, 16: 100},
     "ingestor": {1: 4, 2: 8},  # last: what it publishes would keep the others busy
 }
 OUT = {
     "ingestor": NAMES.embed,
     "embedder": NAMES.retrieve,
     "retriever": NAMES.generate,
-    "generator": NAMES.answers,
 }
+# How fast Triton generates is measured already, with nothing else running: docs/benchmarks.md.
+GENERATION, PRECISION = ROOT / "benchmarks" / "results" / "generation.json", "fp32"
 PACKAGES = ("ragstream", "nvidia-pytriton", "onnxruntime")
 _PATIENCE_S = 240.0
 _POLL_S = 0.02
-_PROGRAMS = ("redis-server", "tritonserver")
 
 
 @dataclass(frozen=True)
@@ -120,8 +125,8 @@ def main(json_file: Path | None) -> None:
     """Measure how fast each part works and starts, for `benchmarks.autoscaling`.
 
     Starts a Redis, a Triton with the default models and one worker after the other. Each finds its
-    stream full and empties it, with one slot and with its usual number; the generator also in
-    between, since all questions share one Triton. About three minutes on two cores. What else the
+    stream full and empties it, with one slot and with its usual number. How fast Triton generates
+    is taken from benchmarks/results/generation.json. About two minutes on two cores; what else the
     machine did meanwhile is in the file.
 
     \b
@@ -129,25 +134,31 @@ def main(json_file: Path | None) -> None:
       python -m benchmarks.scaling.measure
       python -m benchmarks.scaling.measure --json benchmarks/results/stage_times.json
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    before = machine.times(_PROGRAMS)
+    before, own_s = machine.times(()), _own_s()
     try:
         with tempfile.TemporaryDirectory() as name:
             found, triton_start_s, models_s = asyncio.run(_measure(Path(name)))
     except RagstreamError as exc:
         raise click.ClickException(str(exc)) from exc
-    busy = machine.busy(before, machine.times(_PROGRAMS), _PROGRAMS[1])
+    after = machine.times(())
+    others_s = after.machine_s - before.machine_s - (_own_s() - own_s)
     result = times.Times(
         command=times.COMMAND,
-        question=f"{TOP_K} passages of On the Origin of Species, at most {MAX_TOKENS} new tokens",
+        question=f"prompts of {prompts.PROMPT_TOKENS} tokens, answers of {prompts.NEW_TOKENS}",
         document=f"PDF of {PAGES} pages, 60 lines each",
         parts=found,
         triton_start_s=triton_start_s,
         models_s=models_s,
-        busy_others=round(busy.others, 2),
+        busy_others=round(others_s / (after.at_s - before.at_s), 2),
         machine=machine.describe(PACKAGES),
     )
     if json_file:
         times.save(result, json_file)
+
+
+def _own_s() -> float:
+    """CPU seconds of this process and of its children that have ended."""
+    return sum(os.times()[:4])
 
 
 async def _measure(folder: Path) -> tuple[dict[str, PartTimes], float, float]:
@@ -157,14 +168,16 @@ async def _measure(folder: Path) -> tuple[dict[str, PartTimes], float, float]:
         try:
             bench = Bench(folder, variables, redis)
             await _fill(bench)
+            async with bench.worker("generator"):
+                pass  # for the time of its start
             levels = {part: await _levels(bench, part) for part in LEVELS}
-            spreads = _spreads([row async for row in _answers(redis)])
         finally:
             await redis.aclose()
     parts = {
-        part: PartTimes(start_s=bench.starts[part], levels=found, spread=spreads.get(part, [1.0]))
-        for part, found in levels.items()
+        part: PartTimes(start_s=bench.starts[part], levels=found) for part, found in levels.items()
     }
+    known = msgspec.json.decode(GENERATION.read_bytes(), type=generation.Results)
+    parts["generator"] = generator_times(known, bench.starts["generator"])
     return parts, triton_start_s, _models_s(folder)
 
 
@@ -202,8 +215,7 @@ async def _fill(bench: Bench) -> None:
         for number in range(QUESTIONS):
             about = sentences[number % len(sentences)][:200]
             text = f"Question {number}: is it true that {about}?"
-            asked = Query(question=text, top_k=TOP_K, max_tokens=MAX_TOKENS)
-            await client.publish(asked)
+            await client.publish(Query(question=text))
 
 
 async def _levels(bench: Bench, part: str) -> list[Level]:
@@ -215,23 +227,24 @@ async def _levels(bench: Bench, part: str) -> list[Level]:
     return found
 
 
-async def _answers(redis: Any) -> AsyncIterator[dict[str, float]]:
-    """Milliseconds of work by stage, of each answer."""
-    for _, fields in await redis.xrange(NAMES.answers):
-        answer = decode_answer(fields[DATA])
-        if answer.error:
-            raise RagstreamError(f"a question failed: {answer.error}")
-        yield {stage: timing.work for stage, timing in answer.timings_ms.items()}
-
-
-def _spreads(rows: Sequence[dict[str, float]]) -> dict[str, list[float]]:
-    """Work over the mean work, of the answers that were written with most at once."""
-    rows = rows[-max(LEVELS["generator"].values()) :]
-    found = {}
-    for stage in rows[0]:
-        mean = sum(row[stage] for row in rows) / len(rows)
-        found[stage] = sorted(round(row[stage] / mean, 2) for row in rows)
-    return found
+def generator_times(found: generation.Results, start_s: list[float]) -> PartTimes:
+    """The generator's, as the comparison with llama.cpp measured its Triton. Pure."""
+    rows = [row.figures for row in found.medians if (row.system, row.pair) == (OURS, PRECISION)]
+    clients = [row.clients for row in found.medians if (row.system, row.pair) == (OURS, PRECISION)]
+    alone = rows[0]
+    costs = [
+        prompt / alone.prefill_tokens_per_s + new / alone.decode_tokens_per_s
+        for prompt in prompts.PROMPT_TOKENS
+        for new in prompts.NEW_TOKENS
+    ]
+    return PartTimes(
+        start_s=start_s,
+        levels=[
+            Level(in_hand=count, per_s=round(row.requests / row.seconds, 3))
+            for count, row in zip(clients, rows, strict=True)
+        ],
+        spread=sorted(round(cost / fmean(costs), 2) for cost in costs),
+    )
 
 
 def _models_s(folder: Path) -> float:

@@ -2,16 +2,18 @@
 
 import random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import results as generation
 from benchmarks.machine import Machine
 from benchmarks.scaling import plans, study, traces
 from benchmarks.scaling.account import quantile
 from benchmarks.scaling.deployment import GRACE_S, Deployment
 from benchmarks.scaling.keda import Activation, Scaled, fixed
-from benchmarks.scaling.measure import steady_per_s
+from benchmarks.scaling.measure import GENERATION, generator_times, steady_per_s
 from benchmarks.scaling.results import Tried
 from benchmarks.scaling.sharing import Done, Sharing, per_s
 from benchmarks.scaling.stage import Item, Stage
@@ -239,3 +241,16 @@ def test_quantiles_are_of_those_who_were_there() -> None:
 def test_a_speed_is_taken_once_all_slots_are_full() -> None:
     """The first entries would count as if nobody had had to fill the slots."""
     assert steady_per_s([0, 0, 1000, 2000, 3000], 2) == pytest.approx(1.0)
+
+
+def test_the_generators_speed_is_that_of_the_comparison() -> None:
+    """The simulation would speak of another Triton than the benchmark's table does."""
+    found = msgspec.json.decode(GENERATION.read_bytes(), type=generation.Results)
+    made = generator_times(found, [3.0])
+    assert [level.in_hand for level in made.levels] == [1, 8]
+    ours = [row for row in found.medians if (row.system, row.pair) == ("ragstream", "fp32")]
+    tokens_each = [row.figures.new_tokens / row.figures.requests for row in ours]
+    assert [level.per_s * each for level, each in zip(made.levels, tokens_each, strict=True)] == [
+        pytest.approx(row.figures.tokens_per_s, rel=0.1) for row in ours
+    ]
+    assert sum(made.spread) / len(made.spread) == pytest.approx(1.0, abs=0.02)
