@@ -92,7 +92,8 @@ def _full(measured: Times, seed: int) -> tuple[results.Results, Outcomes]:
     batches = study.try_all("batches", plans.document_candidates(), measured, seeds)
     chosen = {**study.best(burst), **study.best(batches)}
     rows, outcomes = _rows(("burst", "steady", "diurnal", "batches"), chosen, measured, seed)
-    return _results(chosen, rows, [*burst, *batches], measured, seed, quick=False), outcomes
+    tried = [row for _, row in (*burst, *batches)]
+    return _results(chosen, rows, tried, measured, seed, quick=False), outcomes
 
 
 def _results(

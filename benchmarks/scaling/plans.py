@@ -76,9 +76,13 @@ BY_HAND: Plan = questions(lag=8, window_s=300, waiting=8, ahead=False, triton_wi
 
 
 def candidates() -> Iterator[dict[str, Scaled]]:
-    """Every plan for questions that is tried."""
+    """Every plan for questions that is tried; of equals the first is taken, so what was comes first.
+
+    No window is shorter than two minutes: so long it may take until a Triton has started and all
+    workers know it.
+    """
     for lag, window_s, waiting, ahead, triton_window_s in itertools.product(
-        (4, 8, 16), (120, 300), (4, 8), (False, True), (120, 300, 600)
+        (8, 4, 16), (300, 120), (8, 4), (False, True), (600, 300, 120)
     ):
         yield questions(
             lag=lag,

@@ -31,10 +31,10 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
-    """One plan that was looked at: means over the seeds, as in Row."""
+    """One plan that was looked at, in words: means over the seeds, as in Row."""
 
     trace: str
-    plan: dict[str, Scaled]
+    plan: str
     wait_p95_s: float
     drained_s: float
     core_h: float

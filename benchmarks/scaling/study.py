@@ -14,7 +14,7 @@ from benchmarks.scaling.plans import Plan
 from benchmarks.scaling.results import Rates, Stranded, Tried
 from benchmarks.scaling.times import Level, PartTimes, Times
 from benchmarks.scaling.traces import Trace
-from benchmarks.scaling.world import Assumed, Outcome, Part, World
+from benchmarks.scaling.world import TRITON, Assumed, Outcome, Part, World
 
 CHOSEN, BY_HAND = "chosen", "by hand"
 _STEADY, _PEAK, _BASE = (
@@ -62,31 +62,43 @@ def judge(name: str, trace: Trace, plan: Plan, times: Times, seed: int) -> tuple
     return row(name, trace, outcome, plans.CORES), outcome
 
 
-def best(tried: Sequence[Tried]) -> Plan:
+def best(tried: Sequence[tuple[Plan, Tried]]) -> Plan:
     """The cheapest of those under which 95 of 100 wait hardly longer than under any other."""
-    shortest = min(found.wait_p95_s for found in tried)
-    near = [found for found in tried if found.wait_p95_s <= _NEAR * shortest]
-    return min(near, key=lambda found: found.core_h).plan
+    shortest = min(found.wait_p95_s for _, found in tried)
+    near = [one for one in tried if one[1].wait_p95_s <= _NEAR * shortest]
+    return min(near, key=lambda one: one[1].core_h)[0]
 
 
 def try_all(
     name: str, candidates: Iterable[Plan], times: Times, seeds: Sequence[int]
-) -> list[Tried]:
+) -> list[tuple[Plan, Tried]]:
     """Every candidate under a trace, as it is drawn with each of the seeds."""
     drawn = [(seed, trace(name, rates(times), seed)) for seed in seeds]
-    found = []
-    for plan in candidates:
-        rows = [judge(name, one, plan, times, seed)[0] for seed, one in drawn]
-        found.append(
-            Tried(
-                trace=name,
-                plan=dict(plan),
-                wait_p95_s=round(fmean(row.wait_p95_s for row in rows), 1),
-                drained_s=round(fmean(row.drained_s for row in rows), 1),
-                core_h=round(fmean(row.core_h for row in rows), 3),
-            )
-        )
-    return found
+    return [
+        (plan, _mean([judge("", one, plan, times, seed)[0] for seed, one in drawn], plan))
+        for plan in candidates
+    ]
+
+
+def _mean(rows: Sequence[Row], plan: Plan) -> Tried:
+    return Tried(
+        trace=rows[0].trace,
+        plan=describe(plan),
+        wait_p95_s=round(fmean(row.wait_p95_s for row in rows), 1),
+        drained_s=round(fmean(row.drained_s for row in rows), 1),
+        core_h=round(fmean(row.core_h for row in rows), 3),
+    )
+
+
+def describe(plan: Plan) -> str:
+    """What sets a plan apart from the others that are tried, in a line."""
+    return "; ".join(
+        f"{name} {', '.join(f'{one.count} {one.target}' for one in scaled.triggers)}, "
+        f"window {scaled.window_s}"
+        + (f", polling {scaled.polling_s}, cooldown {scaled.cooldown_s}" * (scaled.least == 0))
+        for name, scaled in plan.items()
+        if name in {"generator", TRITON, "ingestor"}
+    )
 
 
 def stranded(times: Times) -> list[Stranded]:

@@ -220,12 +220,9 @@ def test_the_cheapest_of_those_who_wait_hardly_longer_is_best() -> None:
     """The most expensive plan would always win, or the slowest."""
     rows = [(100.0, 9.0), (105.0, 5.0), (120.0, 1.0)]
     tried = [
-        Tried(
-            trace="burst",
-            plan={"generator": fixed(at)},
-            wait_p95_s=wait_s,
-            drained_s=0,
-            core_h=core_h,
+        (
+            {"generator": fixed(at)},
+            Tried(trace="burst", plan="", wait_p95_s=wait_s, drained_s=0, core_h=core_h),
         )
         for at, (wait_s, core_h) in enumerate(rows)
     ]
