@@ -12,20 +12,16 @@ import shutil
 import tempfile
 import textwrap
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import click
-import msgspec
 
 from benchmarks import machine, prompts
-from benchmarks import results as generation
-from benchmarks.places import ROOT
-from benchmarks.results import OURS
 from benchmarks.scaling import times
+from benchmarks.scaling.speeds import compared, generator_times, steady_per_s
 from benchmarks.scaling.times import Level, PartTimes
 from services.cli.probes import http_ready
 from services.model_builder.build import verify
@@ -54,8 +50,6 @@ OUT = {
     "embedder": NAMES.retrieve,
     "retriever": NAMES.generate,
 }
-# How fast Triton generates is measured already, with nothing else running: docs/benchmarks.md.
-GENERATION, PRECISION = ROOT / "benchmarks" / "results" / "generation.json", "fp32"
 PACKAGES = ("ragstream", "nvidia-pytriton", "onnxruntime")
 _PATIENCE_S = 240.0
 _POLL_S = 0.02
@@ -103,12 +97,6 @@ class Bench:
     async def _missing(self, part: str, wanted: int) -> str:
         length = await self.redis.xlen(OUT[part])
         return "" if length >= wanted else f"{wanted - length} are missing"
-
-
-def steady_per_s(ids_ms: Sequence[int], in_hand: int) -> float:
-    """Entries a second once the slots were full: what came after the first `in_hand`."""
-    seconds = (ids_ms[-1] - ids_ms[in_hand - 1]) / 1000
-    return (len(ids_ms) - in_hand) / max(seconds, 0.001)
 
 
 async def _until(probe: Any) -> None:
@@ -176,8 +164,7 @@ async def _measure(folder: Path) -> tuple[dict[str, PartTimes], float, float]:
     parts = {
         part: PartTimes(start_s=bench.starts[part], levels=found) for part, found in levels.items()
     }
-    known = msgspec.json.decode(GENERATION.read_bytes(), type=generation.Results)
-    parts["generator"] = generator_times(known, bench.starts["generator"])
+    parts["generator"] = generator_times(compared(), bench.starts["generator"])
     return parts, triton_start_s, _models_s(folder)
 
 
@@ -225,26 +212,6 @@ async def _levels(bench: Bench, part: str) -> list[Level]:
         click.echo(f"{part:10} {slots:3} in hand {found[-1].per_s:9.3f}/s")
     click.echo(f"{part:10} ready after {bench.starts[part]} s")
     return found
-
-
-def generator_times(found: generation.Results, start_s: list[float]) -> PartTimes:
-    """The generator's, as the comparison with llama.cpp measured its Triton. Pure."""
-    rows = [row.figures for row in found.medians if (row.system, row.pair) == (OURS, PRECISION)]
-    clients = [row.clients for row in found.medians if (row.system, row.pair) == (OURS, PRECISION)]
-    alone = rows[0]
-    costs = [
-        prompt / alone.prefill_tokens_per_s + new / alone.decode_tokens_per_s
-        for prompt in prompts.PROMPT_TOKENS
-        for new in prompts.NEW_TOKENS
-    ]
-    return PartTimes(
-        start_s=start_s,
-        levels=[
-            Level(in_hand=count, per_s=round(row.requests / row.seconds, 3))
-            for count, row in zip(clients, rows, strict=True)
-        ],
-        spread=sorted(round(cost / fmean(costs), 2) for cost in costs),
-    )
 
 
 def _models_s(folder: Path) -> float:

@@ -76,7 +76,7 @@ BY_HAND: Plan = questions(lag=8, window_s=300, waiting=8, ahead=False, triton_wi
 
 
 def candidates() -> Iterator[dict[str, Scaled]]:
-    """Every plan for questions that is tried; of equals the first is taken, so what was comes first.
+    """Every plan for questions that is tried. Of equals the first is taken: what was before.
 
     No window is shorter than two minutes: so long it may take until a Triton has started and all
     workers know it.

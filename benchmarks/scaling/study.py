@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from benchmarks.scaling import plans, traces
 from benchmarks.scaling.account import Row, row
-from benchmarks.scaling.keda import Scaled, Trigger
+from benchmarks.scaling.keda import Count, Scaled, Trigger
 from benchmarks.scaling.plans import Plan
 from benchmarks.scaling.results import Rates, Stranded, Tried
-from benchmarks.scaling.times import Level, PartTimes, Times
+from benchmarks.scaling.times import Level, Times
 from benchmarks.scaling.traces import Trace
 from benchmarks.scaling.world import TRITON, Assumed, Outcome, Part, World
 
@@ -103,24 +103,20 @@ def describe(plan: Plan) -> str:
 
 def stranded(times: Times) -> list[Stranded]:
     """A long document under triggers by lag alone, and with those by pending entries, too."""
+    return [_long_document(times, counts) for counts in (("lag",), ("lag", "pending"))]
+
+
+def _long_document(times: Times, counts: Sequence[Count]) -> Stranded:
     [part] = plans.DOCUMENTS
     begin = Trace("long", (60.0,), 2 * traces.HOUR_S)
-    slow = PartTimes(
-        start_s=times.parts[part.name].start_s, levels=[Level(in_hand=1, per_s=1 / _LONG_S)]
+    slow = replace(times.parts[part.name], levels=[Level(in_hand=1, per_s=1 / _LONG_S)])
+    triggers = [Trigger(of=part.stream, count=count, target=part.slots) for count in counts]
+    scaled = Scaled(least=0, most=8, triggers=triggers, cooldown_s=_SHORT_COOLDOWN_S)
+    known = replace(times, parts={part.name: slow})
+    outcome = simulate(begin, [part], {part.name: scaled}, known, seed=0)
+    done_s = outcome.done_s.get(0)
+    return Stranded(
+        triggers=list(counts),
+        left=sum(outcome.left.values()),
+        done_after_s=done_s and round(done_s - begin.arrivals_s[0], 1),
     )
-    known = {**times.parts, part.name: slow}
-    found = []
-    for counts in (("lag",), ("lag", "pending")):
-        triggers = [Trigger(of=part.stream, count=one, target=2) for one in counts]  # type: ignore[arg-type] # two of Count
-        scaled = Scaled(least=0, most=8, triggers=triggers, cooldown_s=_SHORT_COOLDOWN_S)
-        slow_times = replace(times, parts=known)
-        outcome = simulate(begin, [part], {part.name: scaled}, slow_times, 0)
-        done = outcome.done_s.get(0)
-        found.append(
-            Stranded(
-                triggers=list(counts),
-                left=sum(outcome.left.values()),
-                done_after_s=done and round(done - begin.arrivals_s[0], 1),
-            )
-        )
-    return found

@@ -2,20 +2,18 @@
 
 import random
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import results as generation
 from benchmarks.machine import Machine
 from benchmarks.scaling import plans, study, traces
 from benchmarks.scaling.account import quantile
 from benchmarks.scaling.deployment import GRACE_S, Deployment
 from benchmarks.scaling.keda import Activation, Scaled, fixed
-from benchmarks.scaling.measure import GENERATION, generator_times, steady_per_s
 from benchmarks.scaling.results import Tried
 from benchmarks.scaling.sharing import Done, Sharing, per_s
+from benchmarks.scaling.speeds import compared, generator_times, steady_per_s
 from benchmarks.scaling.stage import Item, Stage
 from benchmarks.scaling.timeline import Timeline
 from benchmarks.scaling.times import Level, PartTimes, Times
@@ -242,7 +240,7 @@ def test_a_speed_is_taken_once_all_slots_are_full() -> None:
 
 def test_the_generators_speed_is_that_of_the_comparison() -> None:
     """The simulation would speak of another Triton than the benchmark's table does."""
-    found = msgspec.json.decode(GENERATION.read_bytes(), type=generation.Results)
+    found = compared()
     made = generator_times(found, [3.0])
     assert [level.in_hand for level in made.levels] == [1, 8]
     ours = [row for row in found.medians if (row.system, row.pair) == ("ragstream", "fp32")]
