@@ -158,7 +158,7 @@ def test_keda_goes_to_none_only_after_the_cooldown(active: list[bool], cooldown_
         assert current == (quiet_s <= cooldown_s)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.floats(0, 600), max_size=80), st.integers(0, 1000))
 def test_every_question_is_done_once_whatever_pods_come_and_go(
     arrivals: list[float], seed: int
