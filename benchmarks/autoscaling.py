@@ -52,7 +52,7 @@ def main(
     What is tried are the numbers that a ScaledObject has: lag for each worker, the window before
     pods go, whether Triton follows the stream. Each plan meets three bursts; the cheapest is chosen
     among those under which 95 of 100 wait at most a tenth longer than under any other. The same
-    seed gives the same file; a test holds the ScaledObjects of k8s/ to it.
+    seed gives the same numbers; a test holds the ScaledObjects of k8s/ to it.
 
     \b
     Examples:

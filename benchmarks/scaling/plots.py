@@ -49,6 +49,9 @@ def draw(outcomes: Mapping[str, Outcome], title: str, path: Path, until_s: float
         axis.set_ylabel(label)
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
+    if until_s > _LONG_S:  # whoever cannot keep up would flatten all others
+        for axis in axes[:2]:
+            axis.set_yscale("symlog", linthresh=10)
     axes[0].set_title(title)
     axes[0].legend(fontsize="small")
     axes[-1].set_xlabel(unit)
