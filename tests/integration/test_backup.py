@@ -1,5 +1,7 @@
 """Back-ups as docs/operations.md describes them, and what comes back of them."""
 
+import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -23,45 +25,62 @@ QUESTIONS = (
     "How does the number of species grow?",
 )
 ON_THE_WAY = [f"on-the-way-{number}" for number in range(4)]
-# Runs on this machine what the real one would run in the pod, in the folder that is /data there.
+BIN = Path(sys.executable).parent  # has `ragstream` and `redis-cli`
+# Do on this machine what the real ones would do in the pod, in the folder that is /data there.
 KUBECTL = """#!/bin/sh
-verb=$3
-case $verb in
+case $3 in
   exec) cd "$DATA"; while [ "$1" != -- ]; do shift; done; shift; exec "$@" ;;
   delete) kill "$REDIS_PID" ;;
 esac
 """
+REDIS_CLI = f"""#!/bin/sh
+exec {BIN}/redis-cli -p "$PORT" "$@"
+"""
 
 
 @pytest.fixture
-def programs(tmp_path: Path) -> str:
-    """Where the documented programs are: ours and redis-cli, redis-check-rdb, a kubectl."""
-    folder = tmp_path / "programs"
+def pod(tmp_path: Path) -> str:
+    """Where a kubectl is, and the programs of a pod of Redis."""
+    folder = tmp_path / "pod"
     folder.mkdir()
+    for name, script in {"kubectl": KUBECTL, "redis-cli": REDIS_CLI}.items():
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o700)
     # the server is the checker, too, when it is called by that name
     (folder / "redis-check-rdb").symlink_to(program(*SERVER, folder))
-    (folder / "kubectl").write_text(KUBECTL)
-    (folder / "kubectl").chmod(0o700)
-    return f"{folder}:{Path(sys.executable).parent}"
+    return str(folder)
 
 
 def client_of(server: RedisAddress) -> redis.Redis:
     return redis.Redis(port=server.port, password=server.password)
 
 
-def do(heading: str, folder: Path, programs: str, **variables: str) -> None:
-    done = run(shell(PAGE, heading), folder, programs, variables)
+def do(heading: str, folder: Path, path: str, **variables: str) -> None:
+    done = run(shell(PAGE, heading), folder, path, variables)
     assert done.returncode == 0, f"{heading}\n{done.stdout}\n{done.stderr}"
 
 
 @contextmanager
-def restored(stack: Stack, folder: Path, programs: str) -> Iterator[Stack]:
-    """A stack from a snapshot of another, which runs on."""
-    (folder / ".ragstream").symlink_to(stack.folder)
-    do("Back up one machine", folder, programs, **stack.variables)
+def on_the_way(stack: Stack) -> Iterator[None]:
+    """Questions that are taken in and have no answer: the generator stands still."""
+    generator = stack.pid("generator")
+    os.kill(generator, signal.SIGSTOP)
+    try:
+        with stack.redis() as client:
+            for query_id in ON_THE_WAY:
+                query = Query(id=query_id, question=QUESTIONS[0], max_tokens=4)
+                client.xadd(NAMES.queries, {DATA: encode_json(query)})
+        yield
+    finally:
+        os.kill(generator, signal.SIGCONT)
+
+
+@contextmanager
+def restored(folder: Path) -> Iterator[Stack]:
+    """A stack from the back-up in a folder."""
     again = Stack(folder / "restored", {})
     try:
-        do("Restore one machine", folder, programs)
+        do("Restore one machine", folder, str(BIN))
         yield again
     finally:
         again.run("down")
@@ -73,16 +92,13 @@ async def ask_all(stack: Stack) -> list[Answer]:
         return [await client.ask(Query(question=question)) for question in QUESTIONS]
 
 
-async def test_a_restored_stack_answers_as_before(
-    stack: Stack, tmp_path: Path, programs: str
-) -> None:
+async def test_a_restored_stack_answers_as_before(stack: Stack, tmp_path: Path) -> None:
     """After the loss of a machine, citations would name other passages, or questions be lost."""
+    (tmp_path / ".ragstream").symlink_to(stack.folder)
     before = await ask_all(stack)
-    with stack.redis() as here:
-        for query_id in ON_THE_WAY:
-            query = Query(id=query_id, question=QUESTIONS[0], max_tokens=4)
-            here.xadd(NAMES.queries, {DATA: encode_json(query)})
-    with restored(stack, tmp_path, programs) as again:
+    with on_the_way(stack):
+        do("Back up one machine", tmp_path, str(BIN), **stack.variables)
+    with restored(tmp_path) as again:
         after = await ask_all(again)
         async with again.client() as client:
             for query_id in ON_THE_WAY:  # asked again: each was known, and has its one answer
@@ -96,18 +112,23 @@ async def test_a_restored_stack_answers_as_before(
     assert [counts[query_id] for query_id in ON_THE_WAY] == [1] * len(ON_THE_WAY)
 
 
-def test_a_redis_in_a_pod_gets_its_data_back(tmp_path: Path, programs: str) -> None:
+def test_a_redis_in_a_pod_gets_its_data_back(tmp_path: Path, pod: str) -> None:
     """Redis would start with an append-only file that is empty, and pass over the snapshot."""
     data = tmp_path / "data"
     password = "of a pod"  # noqa: S105 - of a server of its own
     with running_redis(data, password=password) as server, client_of(server) as client:
-        variables = {"DATA": str(data), "REDIS_PID": str(server.pid), "REDISCLI_AUTH": password}
+        variables = {
+            "DATA": str(data),
+            "PORT": str(server.port),
+            "REDIS_PID": str(server.pid),
+            "REDISCLI_AUTH": password,
+        }
         client.xadd("rag:queries", {"question": "?"})
         client.xgroup_create("rag:queries", "embedder", id="0")
         client.xreadgroup("embedder", "worker", {"rag:queries": ">"})
-        do("Back up Kubernetes", tmp_path, programs, **variables)
+        do("Back up Kubernetes", tmp_path, pod, **variables)
         client.xadd("rag:queries", {"question": "after the snapshot"})
-        do("Restore Kubernetes", tmp_path, programs, **variables)
+        do("Restore Kubernetes", tmp_path, pod, **variables)
     with running_redis(data, password=password) as server, client_of(server) as client:
         assert client.xlen("rag:queries") == 1
         assert client.xpending("rag:queries", "embedder")["pending"] == 1
