@@ -12,9 +12,9 @@ import pytest
 import redis.exceptions as errors
 
 from services.cli.part import WORKERS
-from shared.backlog import Backlog
 from services.console import handler
 from services.console.live import Live, Watch
+from shared.backlog import Backlog
 from shared.bulk import Bulk
 from shared.claims import forget_gone
 from shared.client import RagstreamClient
