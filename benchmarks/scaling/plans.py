@@ -82,7 +82,7 @@ def candidates() -> Iterator[dict[str, Scaled]]:
     workers know it.
     """
     for lag, window_s, waiting, ahead, triton_window_s in itertools.product(
-        (8, 4, 16), (300, 120), (8, 4), (False, True), (600, 300, 120)
+        (8, 4), (300, 120), (8,), (False, True), (600, 300, 120)
     ):
         yield questions(
             lag=lag,

@@ -31,12 +31,16 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
-    """One plan that was looked at, in words: means over the seeds, as in Row."""
+    """One plan that was looked at: means over the seeds.
 
-    trace: str
+    Attributes:
+        plan: in words.
+        wait_p95_s: as in Row, by trace.
+        core_h: as in Row, over the traces, too.
+    """
+
     plan: str
-    wait_p95_s: float
-    drained_s: float
+    wait_p95_s: dict[str, float]
     core_h: float
 
 
@@ -64,7 +68,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
         rates: of the traces.
         chosen: the ScaledObjects of `production` that it speaks for, by name.
         rows: chosen, by hand and fixed plans under the traces.
-        tried: every plan that was looked at, under the burst or the batches.
+        tried: every plan that was looked at.
         stranded: with and without the trigger by pending entries.
         seconds: how long it took.
     """

@@ -41,6 +41,12 @@ def steady(per_s: float, rng: random.Random) -> Trace:
     return Trace("steady", poisson(lambda _: per_s, per_s, until_s, rng), until_s)
 
 
+def noon(per_s: float, rng: random.Random) -> Trace:
+    """The day's peak for an hour."""
+    until_s = HOUR_S
+    return Trace("noon", poisson(lambda _: per_s, per_s, until_s, rng), until_s)
+
+
 def diurnal(most_per_s: float, rng: random.Random) -> Trace:
     """A day: a twentieth of the peak at night, the peak at noon."""
 

@@ -215,14 +215,14 @@ def test_traces_come_at_their_rates() -> None:
 
 
 def test_the_cheapest_of_those_who_wait_hardly_longer_is_best() -> None:
-    """The most expensive plan would always win, or the slowest."""
-    rows = [(100.0, 9.0), (105.0, 5.0), (120.0, 1.0)]
+    """The most expensive plan would always win, or the slowest, or who is good at bursts alone."""
+    rows = [(100.0, 20.0, 9.0), (105.0, 21.0, 5.0), (120.0, 20.0, 1.0), (100.0, 30.0, 1.0)]
     tried = [
         (
             {"generator": fixed(at)},
-            Tried(trace="burst", plan="", wait_p95_s=wait_s, drained_s=0, core_h=core_h),
+            Tried(plan="", wait_p95_s={"burst": burst_s, "noon": noon_s}, core_h=core_h),
         )
-        for at, (wait_s, core_h) in enumerate(rows)
+        for at, (burst_s, noon_s, core_h) in enumerate(rows)
     ]
     assert study.best(tried) == {"generator": fixed(1)}
 
