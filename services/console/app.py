@@ -1,5 +1,6 @@
 """The console's server: wiring only."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Callable
@@ -112,7 +113,7 @@ async def serve(
     visible_s: float,
     on_start: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve the page until the process is told to stop.
+    """Serve the page until the process is told to stop, or this is cancelled.
 
     Args:
         settings: who may do what.
@@ -142,6 +143,11 @@ async def serve(
         async with client:
             on_start()
             await server.serve(sockets=[on])
+    except asyncio.CancelledError:
+        server.should_exit = True
+        if server.started:  # uvicorn would leave its socket with the event loop
+            await server.shutdown([on])
+        raise
     finally:
         await redis.aclose()
 

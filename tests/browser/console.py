@@ -192,7 +192,9 @@ async def served(stack: ChaosStack) -> AsyncIterator[str]:
 async def look(page: Page, name: str, pictures: Path | None) -> list[str]:
     """Take a picture; returns the serious faults that axe finds."""
     if pictures:
-        await page.screenshot(path=pictures / f"{name}.png", full_page=True)
+        await page.screenshot(
+            path=pictures / f"{name}.png", full_page=name in {one[0] for one in LOOKS}
+        )
     results: Any = await Axe().run(page)
     return [
         f"{name}: {fault['id']} ({fault['impact']}): {fault['help']}: {fault['nodes'][0]['html']}"
