@@ -106,7 +106,7 @@ class OtlpTracer:
             context=_TRACE_CONTEXT.extract({"traceparent": parent}, context=Context()),
             kind=_KINDS[kind],
             attributes=attributes,
-            start_time=None if begun_ms is None else int(begun_ms * 1e6),
+            start_time=None if begun_ms is None else round(begun_ms * 1000) * 1000,  # nanoseconds
         )
         return OtlpSpan(span)
 
