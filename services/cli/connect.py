@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from services.cli import state
 from services.cli.folder import DataFolder
 from shared.errors import StackNotRunning
-from shared.redis import url_from
+from shared.redis_url import url_from
 from shared.settings import CommonSettings, load
 
 URL = "RAGSTREAM_REDIS_URL"
