@@ -9,8 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration manifests chaos outage lanes memory engine browser models bench \
-	bench-generation bench-reading bench-retrieval bench-ingest bench-autoscaling lock clean
+.PHONY: help demo test lint unit integration manifests chaos outage lanes memory cluster engine browser models \
+	bench bench-generation bench-reading bench-retrieval bench-ingest bench-autoscaling lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -52,6 +52,9 @@ lanes: $(VENV)/.dev ## ask beside a bulk run of 10,000: BULK= ASKED=
 memory: $(VENV)/.dev ## Redis's memory after 10,000 and after 100,000 answers: FIRST= QUERIES=
 	@$(BIN)/python -m tests.chaos memory --first $(or $(FIRST),10000) \
 		--queries $(or $(QUERIES),100000)
+
+cluster: $(VENV)/.dev ## move slots and kill a master of a Redis Cluster under 5,000 questions: QUERIES=
+	@$(BIN)/python -m tests.chaos cluster --queries $(or $(QUERIES),5000)
 
 engine: $(VENV)/.dev ## hold the generator in a real Triton to its promises, on the real model
 	@for check in joins cancels flood questions prefill; do \

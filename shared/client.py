@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
@@ -53,9 +53,9 @@ class RagstreamClient:
     """Publishes questions and documents, reads answers.
 
     Args:
-        redis_url: redis://, rediss:// or unix:// URL.
+        redis_url: any URL that `RAGSTREAM_REDIS_URL` takes.
         password: of the Redis user, where the URL has none.
-        namespace: the deployment's `RAGSTREAM_NAMESPACE`.
+        namespace: the deployment's `RAGSTREAM_NAMESPACE`; shared/spread.py is for several.
         high_water: entries of one stage past which nothing more is published, above 0.
         tracer: shows what is published and asked, as shared/otlp.py makes one. Without it, a
             question or document joins the caller's own trace, if it has one.
@@ -73,7 +73,7 @@ class RagstreamClient:
         high_water: int = 20_000,
         tracer: Tracer | None = None,
     ) -> None:
-        self._redis: Redis = connect(redis_url, password)
+        self._redis: Redis = connect(redis_url, password, namespace=namespace)
         self._names = Namespace(namespace)
         self._publisher = Publisher(self._redis, high_water)
         self._tracer = tracer
@@ -258,7 +258,7 @@ class RagstreamClient:
 
     async def wait_ingested(
         self, document_ids: Iterable[str], *, timeout_s: float = 600.0
-    ) -> AsyncIterator[DocumentState]:
+    ) -> AsyncGenerator[DocumentState]:
         """Wait for documents, in whatever order they are done.
 
         Yields:

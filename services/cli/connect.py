@@ -8,7 +8,7 @@ from services.cli import state
 from services.cli.folder import DataFolder
 from shared import tracing
 from shared.errors import StackNotRunning
-from shared.redis import url_from
+from shared.redis_url import url_from
 from shared.settings import CommonSettings, load
 from shared.spans import Tracer
 

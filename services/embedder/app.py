@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from services.embedder.batching import Batcher
 from services.embedder.handler import change_lane, embed_chunks, embed_query
@@ -14,7 +15,7 @@ from shared.messages import Embed, Priority, Query, decode_embed
 from shared.settings import load
 from shared.streams import Effect, Entry, decoded, peek_id
 from shared.triton import EMBEDDER
-from shared.worker import Worker, serve, worker
+from shared.worker import Worker, serve, workers
 
 GROUP = "embedder"
 
@@ -26,11 +27,15 @@ async def run() -> None:
         SetupError: a setting, Redis or Triton is not as the embedder needs it.
     """
     own = load(EmbedderSettings)
-    async with worker(GROUP) as w:
-        room = room_behind(w.redis, w.names.lane(w.names.retrieve, "bulk"), own.bulk_ahead)
-        interactive = _questions(w, own, "interactive")
-        bulk = replace(_questions(w, own, "bulk"), concurrency=own.bulk_concurrency, room=room)
-        await serve(w, [interactive, bulk, _chunks(w, own)], models=[EMBEDDER])
+    async with workers(GROUP) as each:
+        await serve({w: _stages(w, own) for w in each}, models=[EMBEDDER])
+
+
+def _stages(w: Worker, own: EmbedderSettings) -> list[Stage[Any]]:
+    room = room_behind(w.redis, w.names.lane(w.names.retrieve, "bulk"), own.bulk_ahead)
+    interactive = _questions(w, own, "interactive")
+    bulk = replace(_questions(w, own, "bulk"), concurrency=own.bulk_concurrency, room=room)
+    return [interactive, bulk, _chunks(w, own)]
 
 
 def _questions(w: Worker, own: EmbedderSettings, lane: Priority) -> Stage[Query]:

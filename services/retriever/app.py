@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from services.retriever.extent import Extents
 from services.retriever.handler import retrieve, store
@@ -14,7 +15,7 @@ from shared.messages import Index, Priority, Retrieve, decode_index, decode_retr
 from shared.settings import load
 from shared.streams import decoded
 from shared.triton import RERANKER
-from shared.worker import Worker, serve, worker
+from shared.worker import Worker, serve, workers
 
 GROUP = "retriever"
 
@@ -26,12 +27,16 @@ async def run() -> None:
         SetupError: a setting or Redis is not as the retriever needs it.
     """
     own = load(RetrieverSettings)
-    async with worker(GROUP) as w:
-        room = room_behind(w.redis, w.names.lane(w.names.generate, "bulk"), own.bulk_ahead)
-        interactive = _questions(w, own, "interactive")
-        bulk = replace(_questions(w, own, "bulk"), concurrency=own.bulk_concurrency, room=room)
-        models = [RERANKER] if own.rerank else []
-        await serve(w, [interactive, bulk, _chunks(w)], search=True, models=models)
+    models = [RERANKER] if own.rerank else []
+    async with workers(GROUP) as each:
+        await serve({w: _stages(w, own) for w in each}, search=True, models=models)
+
+
+def _stages(w: Worker, own: RetrieverSettings) -> list[Stage[Any]]:
+    room = room_behind(w.redis, w.names.lane(w.names.generate, "bulk"), own.bulk_ahead)
+    interactive = _questions(w, own, "interactive")
+    bulk = replace(_questions(w, own, "bulk"), concurrency=own.bulk_concurrency, room=room)
+    return [interactive, bulk, _chunks(w)]
 
 
 def _questions(w: Worker, own: RetrieverSettings, lane: Priority) -> Stage[Retrieve]:

@@ -162,13 +162,12 @@ def write(
     """
     chunks = message.chunks
     size = len(message.embeddings) // len(chunks)
-    effects = [
-        Effect("DEL", names.chunk(message.document_id, number))
-        for number in range(max(old_chunks, len(chunks)))
-    ]
+    effects: list[Effect] = []
     for number in range(len(chunks)):
         vector = vectors.pack(message.embeddings[number * size : (number + 1) * size])
-        effects.append(_write_chunk(names, message, number, vector))
+        effects += _write_chunk(names, message, number, vector)
+    for number in range(len(chunks), old_chunks):
+        effects.append(Effect("DEL", names.chunk(message.document_id, number)))
     return [*effects, _write_document(names, message), _known(names, message)]
 
 
@@ -177,8 +176,15 @@ def dimension(message: Index) -> int:
     return len(message.embeddings) // len(message.chunks) // _FP32_BYTES
 
 
-def _write_chunk(names: Namespace, message: Index, number: int, vector: bytes) -> Effect:
-    chunk = message.chunks[number]
+def _write_chunk(names: Namespace, message: Index, number: int, vector: bytes) -> Iterator[Effect]:
+    """Put a chunk in the place of the one that was there.
+
+    Not by removing that one first: while a cluster moves the slot, its node refuses to make a key
+    that it no longer has, and the commit would end half done.
+    """
+    chunk, key = message.chunks[number], names.chunk(message.document_id, number)
+    if chunk.page is None:
+        yield Effect("HDEL", key, ("page", "page_runs"))
     runs = msgspec.json.encode(chunk.page_runs)
     page = () if chunk.page is None else ("page", chunk.page, "page_runs", runs)
     fields = (
@@ -186,7 +192,7 @@ def _write_chunk(names: Namespace, message: Index, number: int, vector: bytes) -
         "title", message.title, "section", chunk.section, "text", chunk.text,
         "tokens", chunk.tokens, "embedding", vector, *page,
     )  # fmt: skip
-    return Effect("HSET", names.chunk(message.document_id, number), fields)
+    yield Effect("HSET", key, fields)
 
 
 def _write_document(names: Namespace, message: Index) -> Effect:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import redis.exceptions as redis_errors
 
 from services.retriever import handler as retriever
 from services.retriever import index, search
 from shared.answers import Endings
-from shared.delivery import Delivery, Stage
-from shared.errors import Permanent, UnknownCollection, UnknownDocument
+from shared.delivery import Delivery, Stage, classify
+from shared.errors import Permanent, RedisUnavailable, UnknownCollection, UnknownDocument
 from shared.messages import Chunk, Hit, Index, Query, decode_index, encode_msgpack
 from shared.redis import ensure_groups
 from shared.streams import DATA, Entry, Namespace, Retention, decoded
@@ -166,3 +167,14 @@ async def test_another_embedders_vectors_are_refused(redis: Any, names: Namespac
     await index.ensure(redis, names, DIM)
     with pytest.raises(Permanent, match="4 dimensions, this document's have 8"):
         await index.ensure(redis, names, 8)
+
+
+async def test_a_lost_index_is_an_outage(redis: Any, names: Namespace) -> None:
+    """Questions would become dead letters where a cluster has moved their namespace."""
+    await store(redis, names, {"a": ["tide"]})
+    await redis.execute_command("FT.DROPINDEX", names.search_index)
+    with pytest.raises(redis_errors.ResponseError) as lost:
+        await find(redis, names, question="tide")
+    assert isinstance(classify(lost.value), RedisUnavailable)
+    await store(redis, names, {"b": ["moon"]})
+    assert {hit.document_id for hit in await find(redis, names, question="tide")} == {"a", "b"}

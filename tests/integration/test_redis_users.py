@@ -324,3 +324,24 @@ def test_a_user_without_a_password_does_not_exist(tmp_path: Path) -> None:
     default, client = render(tmp_path).splitlines()
     assert default == "user default off"  # Redis would give it all rights and no password
     assert client.startswith("user client on resetpass #")
+
+
+async def test_users_of_several_namespaces_on_a_cluster(
+    server: RedisAddress, passwords: Path
+) -> None:
+    """A worker could not ask who owns its slot, or be given all namespaces of a deployment."""
+    written = render(passwords, RAGSTREAM_NAMESPACE="{rag-*}").splitlines()
+    [rules] = [line.split()[2:] for line in written if line.startswith("user client ")]
+    async with connect(server.url, server.password) as admin:
+
+        async def may(*words: str) -> bool:
+            said = await admin.execute_command("ACL", "DRYRUN", *words)
+            return bool(said == b"OK")
+
+        for user in (*WORKERS, "client", "operator"):
+            assert await may(user, "CLUSTER", "SLOTS"), user
+            assert not await may(user, "CLUSTER", "RESET"), user
+        await admin.execute_command("ACL", "SETUSER", "of-several", *rules)
+        assert await may("of-several", "XADD", "{rag-7}:queries", "*", "a", "b")
+        assert not await may("of-several", "XADD", "{rag-7}:dead", "*", "a", "b")
+        assert not await may("of-several", "XADD", "{other-7}:queries", "*", "a", "b")
