@@ -107,7 +107,7 @@ def test_a_slow_question_leads_to_its_trace(prometheus: Prometheus) -> None:
         end=str(now),
     )
     traces = {one["labels"]["trace_id"] for row in found for one in row["exemplars"]}
-    assert traces == {TRACE}
+    assert TRACE in traces  # the stack is traced: questions of other tests have some as well
 
 
 def test_the_dashboards_choice_of_namespaces_works(prometheus: Prometheus) -> None:
