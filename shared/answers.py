@@ -68,6 +68,7 @@ class Endings:
                 status=_STATUS.get(type(error), "failed"),
                 error=ErrorInfo(code=error.code, message=str(error)),
                 metadata=query.metadata if query else {},
+                traceparent=query.traceparent if query else "",
             )
         )
 

@@ -18,7 +18,8 @@ from redis.exceptions import RedisError
 
 from shared.delivery import RetryPolicy
 from shared.errors import RagstreamError
-from shared.redis import connect_as, ensure_groups, full_url, translate
+from shared.redis import connect_as, ensure_groups, translate
+from shared.redis_url import full_url
 from shared.telemetry import shorten
 
 log = structlog.get_logger()

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +19,7 @@ import msgspec
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
+from shared import tracing
 from shared.backpressure import Publisher
 from shared.claims import forget_gone
 from shared.documents import DocumentState, look_up, look_up_all
@@ -37,6 +38,7 @@ from shared.messages import (
     encode_json,
 )
 from shared.redis import connect, ensure_groups, told
+from shared.spans import Tracer
 from shared.streams import DATA, Namespace
 from shared.trail import ended
 
@@ -51,10 +53,12 @@ class RagstreamClient:
     """Publishes questions and documents, reads answers.
 
     Args:
-        redis_url: redis://, rediss:// or unix:// URL.
+        redis_url: any URL that `RAGSTREAM_REDIS_URL` takes.
         password: of the Redis user, where the URL has none.
-        namespace: the deployment's `RAGSTREAM_NAMESPACE`.
+        namespace: the deployment's `RAGSTREAM_NAMESPACE`; shared/spread.py is for several.
         high_water: entries of one stage past which nothing more is published, above 0.
+        tracer: shows what is published and asked, as shared/otlp.py makes one. Without it, a
+            question or document joins the caller's own trace, if it has one.
 
     Every method raises RedisUnavailable while Redis is away and RedisRefused where it does not
     let us in.
@@ -67,10 +71,12 @@ class RagstreamClient:
         password: str = "",
         namespace: str = "rag",
         high_water: int = 20_000,
+        tracer: Tracer | None = None,
     ) -> None:
-        self._redis: Redis = connect(redis_url, password)
+        self._redis: Redis = connect(redis_url, password, namespace=namespace)
         self._names = Namespace(namespace)
         self._publisher = Publisher(self._redis, high_water)
+        self._tracer = tracer
 
     async def __aenter__(self) -> Self:
         """Connections open at the first command."""
@@ -98,15 +104,17 @@ class RagstreamClient:
             InvalidMessage: a field is out of its bounds.
             Overloaded: too much waits already; `retry_after_s` says how long to wait.
         """
-        query = replace(query, id=query.id or uuid.uuid4().hex)
-        payload = checked(query, decode_query)
-        names = self._names
+        names, query_id = self._names, query.id or uuid.uuid4().hex
         stages = (names.queries, names.retrieve, names.generate)
-        with told():
+        with (
+            tracing.under(self._tracer, "publish queries", "producer", query.traceparent) as parent,
+            told(),
+        ):
+            payload = checked(replace(query, id=query_id, traceparent=parent), decode_query)
             await self._publisher.publish(
                 [names.lane(stage, query.priority) for stage in stages], payload
             )
-        return query.id
+        return query_id
 
     async def cancel(self, query_id: str) -> bool:
         """Take a question back; it ends with an Answer of status `cancelled`.
@@ -150,15 +158,17 @@ class RagstreamClient:
         if query.id and (answer := await ended(self._redis, self._names, query.id)):
             yield Finished(answer=answer)
             return
-        key, last = self._names.tokens(await self.publish(query)), b"0"
-        while True:
-            with told():
-                reply = await self._redis.xread({key: last}, block=deadline.block_ms())
-            for entry_id, fields in _entries(reply):
-                last = entry_id
-                yield (event := decode_token_event(fields[DATA]))
-                if isinstance(event, Finished):
-                    return
+        with tracing.under(self._tracer, "ask", "client", query.traceparent) as parent:
+            query_id = await self.publish(replace(query, traceparent=parent))
+            key, last = self._names.tokens(query_id), b"0"
+            while True:
+                with told():
+                    reply = await self._redis.xread({key: last}, block=deadline.block_ms())
+                for entry_id, fields in _entries(reply):
+                    last = entry_id
+                    yield (event := decode_token_event(fields[DATA]))
+                    if isinstance(event, Finished):
+                        return
 
     async def answers(
         self, group: str, *, consumer: str = "", claim_after_s: float = 60.0
@@ -235,9 +245,9 @@ class RagstreamClient:
             upload=uuid.uuid4().hex,
             sha256=hashlib.sha256(data).hexdigest(),
         )
-        payload = checked(document, decode_document)
         record, names = self._names.document(document_id), self._names
-        with told():
+        with tracing.under(self._tracer, "publish documents", "producer", "") as parent, told():
+            payload = checked(replace(document, traceparent=parent), decode_document)
             await self._publisher.check([names.documents, names.embed, names.index])
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.set(self._names.upload(document.upload or ""), data, ex=_UPLOAD_KEPT_S)
@@ -248,7 +258,7 @@ class RagstreamClient:
 
     async def wait_ingested(
         self, document_ids: Iterable[str], *, timeout_s: float = 600.0
-    ) -> AsyncIterator[DocumentState]:
+    ) -> AsyncGenerator[DocumentState]:
         """Wait for documents, in whatever order they are done.
 
         Yields:

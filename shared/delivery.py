@@ -17,7 +17,9 @@ import redis.exceptions as redis_errors
 import structlog
 from redis.asyncio import Redis
 
+from shared import tracing
 from shared.claims import Claims
+from shared.counting import Counting
 from shared.errors import (
     AttemptsExhausted,
     Outage,
@@ -29,9 +31,12 @@ from shared.errors import (
     Undecodable,
     Unwanted,
 )
+from shared.metrics import Metrics
 from shared.redis import translate
+from shared.spans import Tracer
 from shared.streams import Effect, Entry, Namespace, bury
 from shared.telemetry import shorten
+from shared.timing import Stopwatch
 
 log = structlog.get_logger()
 M = TypeVar("M")
@@ -98,6 +103,21 @@ class Stage(Generic[M]):
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome(Generic[M]):
+    """What handling an entry led to.
+
+    Attributes:
+        message: what was read from it; None where it could not be decoded.
+        effects: what the commit is to apply.
+        error: why it failed or is not wanted any more; None if it was handled.
+    """
+
+    message: M | None
+    effects: Sequence[Effect]
+    error: RagstreamError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """Exponential back-off with full jitter.
 
@@ -141,11 +161,13 @@ class Delivery:
         visibility_timeout_ms: idle time after which others may claim our entries.
         query_retention_s: seconds a once key is kept.
         retry: policy for transient errors.
+        metrics: where to count; shown to nobody if None.
         clock: seconds since the epoch.
         chance: random numbers in 0..1 for the jitter.
+        tracer: shows what is done; None shows nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but three have a default, and are there for few
         self,
         redis: Redis,
         names: Namespace,
@@ -154,55 +176,68 @@ class Delivery:
         visibility_timeout_ms: int = 15_000,
         query_retention_s: int = 86_400,
         retry: RetryPolicy | None = None,
+        metrics: Metrics | None = None,
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
+        tracer: Tracer | None = None,
     ) -> None:
         self._names = names
         self._retention_s = query_retention_s
         self._retry = retry or RetryPolicy()
+        self._counting = Counting(metrics or Metrics("worker"))
         self._clock = clock
         self._chance = chance
+        self._tracer = tracer
         self._commit = redis.register_script(_COMMIT)
         self.claims = Claims(redis, consumer, visibility_timeout_ms)
         self.outage: str | None = None
 
     async def process(self, stage: Stage[M], entry: Entry) -> None:
         """Handle one entry to its end: committed, or dead-lettered, or left to be claimed."""
-        with structlog.contextvars.bound_contextvars(stream=entry.stream, entry=entry.id):
+        with (
+            structlog.contextvars.bound_contextvars(stream=entry.stream, entry=entry.id),
+            self._counting.in_flight(entry),
+            tracing.followed(self._tracer, stage.group, entry),
+        ):
             await self._finish(stage, entry)
 
     async def _finish(self, stage: Stage[M], entry: Entry) -> None:
-        result = CONFLICT
+        watch, result = Stopwatch(entry, self._clock), CONFLICT
         while result == CONFLICT:  # what the effects were made from has changed meanwhile
-            effects, once = await self._effects(stage, entry)
-            commit = partial(self.commit, stage, entry, effects, once)
-            result = await self._outlast(commit)
+            found = await self._outcome(stage, entry)
+            once = stage.once(entry, found.message)
+            result = await self._outlast(partial(self.commit, stage, entry, found.effects, once))
+        tracing.committed(result)
         log.debug("entry committed", result=result)
+        self._counting.ended(entry, found.message, found.effects, found.error, result, watch.read())
 
-    async def _effects(self, stage: Stage[M], entry: Entry) -> tuple[Sequence[Effect], str | None]:
-        """What the entry leads to, and the key that must not exist for that."""
+    async def _outcome(self, stage: Stage[M], entry: Entry) -> Outcome[M]:
+        """What the entry leads to."""
         message: M | None = None
-        effects: Sequence[Effect]
         try:
-            message = _decoded(stage, entry)
-            effects = await self._attempts(stage, entry, message)
+            message = tracing.joined(_decoded(stage, entry))
+            return Outcome(message, await self._attempts(stage, entry, message))
         except Permanent as error:
+            tracing.failed(error)
             log.warning("entry failed", code=error.code, reason=shorten(str(error)))
             effects = [*stage.fail(entry, message, error), self._dead(entry, error)]
+            return Outcome(message, effects, error)
         except Unwanted as error:
-            effects = stage.fail(entry, message, error)
-        return effects, stage.once(entry, message)
+            tracing.failed(error)
+            return Outcome(message, stage.fail(entry, message, error), error)
 
     async def _attempts(self, stage: Stage[M], entry: Entry, message: M) -> Sequence[Effect]:
         most, last = self._retry.max_attempts, None
         for attempt in range(entry.deliveries, most + 1):
             counted = replace(entry, deliveries=attempt)
             try:
-                return await self._outlast(partial(stage.handle, counted, message))
+                with tracing.working(attempt):
+                    return await self._outlast(partial(stage.handle, counted, message))
             except Transient as error:
                 last = error
                 log.warning("attempt failed", attempt=attempt, reason=shorten(str(error)))
             if attempt < most:
+                self._counting.retried(entry)
                 await asyncio.sleep(self._retry.wait_s(attempt, self._chance()))
         tried = most if last else entry.deliveries - 1
         reason = str(last) if last else "its worker died each time"
@@ -231,6 +266,8 @@ class Delivery:
         A full server works, so its worker is no less ready; and it has room again soon, so the
         waits do not grow.
         """
+        self._counting.paused(error)
+        tracing.note("paused", code=error.code)
         if isinstance(error, Overloaded):
             self.outage = None
             log.info("waiting for room", reason=shorten(str(error)))

@@ -108,10 +108,15 @@ async def remove(redis: Redis, names: Namespace, document_id: str) -> DocumentSt
                 return found
             seconds, microseconds = await redis.time()
             version = f"{seconds * 1000 + microseconds // 1000}-0"
+            stays = {"state": REMOVED, "version": version}
+            goes = [one for one in await pipe.hkeys(record) if one.decode() not in stays]
             pipe.multi()
-            chunks = (names.chunk(number, document_id, at) for at in range(found.chunks))
-            pipe.delete(record, *chunks)
-            pipe.hset(record, mapping={"state": REMOVED, "version": version})
+            for at in range(found.chunks):
+                pipe.delete(names.chunk(number, document_id, at))
+            # the key stays: a node whose slot moves refuses to make one anew
+            pipe.hset(record, mapping=stays)
+            if goes:
+                pipe.hdel(record, *goes)
             if there.next:
                 pipe.sadd(names.reembed, document_id)
             try:

@@ -18,6 +18,8 @@ from shared.streams import Effect, Namespace
 
 SCHEMA = 1
 """Of the chunks and their search index; a change of either makes it one more."""
+FIRST = 0
+"""Its index and keys are named as before there were generations: two releases share them."""
 REBUILD = "run `ragstream index rebuild`"
 
 
@@ -25,7 +27,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     """One generation of the index.
 
     Attributes:
-        number: from 1, never used twice; 0 is what was there before there were generations.
+        number: from FIRST, never used twice.
         schema: as SCHEMA was when it was made.
         model: id of the model whose vectors it holds.
         dim: their length.
@@ -37,7 +39,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     dim: int
 
 
-UNKNOWN = Generation(number=0, schema=0, model="", dim=0)
+UNKNOWN = Generation(number=FIRST, schema=0, model="", dim=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,11 @@ from shared.delivery import Delivery, classify
 Check = Callable[[], Awaitable[Any]]
 
 
-def routes(delivery: Delivery, checks: Sequence[Check]) -> list[tuple[str, Any]]:
+def routes(deliveries: Sequence[Delivery], checks: Sequence[Check]) -> list[tuple[str, Any]]:
     """ASGI routes of one worker.
 
     Args:
-        delivery: says whether the worker is paused by an outage.
+        deliveries: one for each namespace; says whether an outage has paused the worker there.
         checks: each raises while something that the worker needs is away.
     """
 
@@ -25,16 +25,17 @@ def routes(delivery: Delivery, checks: Sequence[Check]) -> list[tuple[str, Any]]
 
     @get
     async def readyz(_scope: Any) -> AsgiResponse:
-        if (reason := await _why_not(delivery, checks)) is None:
+        if (reason := await _why_not(deliveries, checks)) is None:
             return _respond(200, {"status": "ready"})
         return _respond(503, {"status": "not ready", "reason": reason})
 
     return [("/livez", livez), ("/readyz", readyz)]
 
 
-async def _why_not(delivery: Delivery, checks: Sequence[Check]) -> str | None:
-    if delivery.outage:
-        return delivery.outage
+async def _why_not(deliveries: Sequence[Delivery], checks: Sequence[Check]) -> str | None:
+    for delivery in deliveries:
+        if delivery.outage:
+            return delivery.outage
     for check in checks:
         try:
             await check()

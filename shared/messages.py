@@ -148,6 +148,7 @@ class Embed(Message, frozen=True, kw_only=True):
 
     `version` is the entry id of its Document: a later one wins, whichever is done first. `upload`
     is the Document's, so that whoever handed it in can tell that it is this one that is done.
+    `traceparent` is the ingestor's W3C trace context.
     """
 
     document_id: str
@@ -159,6 +160,7 @@ class Embed(Message, frozen=True, kw_only=True):
     chunks: tuple[Chunk, ...]
     version: str = ""
     upload: str = ""
+    traceparent: str = ""
 
 
 class Index(Message, frozen=True, kw_only=True):
@@ -175,6 +177,7 @@ class Index(Message, frozen=True, kw_only=True):
     model: str = ""
     version: str = ""
     upload: str = ""
+    traceparent: str = ""
 
 
 class Citation(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,6 +227,8 @@ class Answer(Message, frozen=True, kw_only=True):
         extracted: the text is quoted from the passages, not the model's own words.
         timings_ms: queue and work of each stage, milliseconds.
         attempt: which try of the last stage gave this, from 1.
+        traceparent: W3C trace context of the stage that ended the query, or, where nobody traces,
+            the publisher's as it came.
     """
 
     query_id: str
@@ -239,6 +244,7 @@ class Answer(Message, frozen=True, kw_only=True):
     attempt: int = 1
     error: ErrorInfo | None = None
     metadata: dict[str, Any] = {}
+    traceparent: str = ""
 
 
 class Started(Message, frozen=True, kw_only=True):

@@ -1,41 +1,31 @@
 """Connections to Redis, and the checks that a worker makes before it starts.
 
-One URL says it all: `redis://`, `rediss://` (TLS), `unix://`, or, where sentinels know the master,
-`redis+sentinel://user@host1:26379,host2:26379/mymaster/0` (`rediss+sentinel://` with TLS to both).
+One URL says where it is: see shared/redis_url.py.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar, cast
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import redis.exceptions as errors
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.connection import parse_url
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
-from redis.backoff import NoBackoff
 
+from shared import cluster, sentinel
 from shared.errors import (
     MissingSearchModule,
     RagstreamError,
     RedisRefused,
     RedisUnavailable,
-    SettingsError,
     Transient,
 )
-from shared.settings import CommonSettings
+from shared.redis_url import full_url, is_cluster
 
 log = structlog.get_logger()
 R = TypeVar("R", bound=Redis)
 
-# FT.* replies and stream replies change their shape under RESP3, redis-py's default.
-# A reply may take long where a big commit is on its way; redis-py's default of 5 s is as long as
-# our own blocking reads.
-_OPTIONS: Final = {"protocol": "2", "socket_timeout": "30", "socket_connect_timeout": "5"}
-_SENTINEL_PORT: Final = 26_379
 # Faults of certificates and of TLS itself: unlike a connection that breaks, they do not heal.
 _TLS_FAULT = re.compile(
     r"\[SSL: \w*(CERTIFICATE|UNKNOWN_CA|WRONG_VERSION|RECORD_LAYER|HANDSHAKE_FAILURE)\w*\]"
@@ -52,6 +42,13 @@ _MEANING: Final[Sequence[tuple[type[errors.RedisError], type[RagstreamError]]]] 
     (errors.MasterDownError, RedisUnavailable),
     (errors.ClusterDownError, RedisUnavailable),
 )
+# A slot is on its way, or has moved (MovedError is an AskError): nothing was done.
+_MOVING: Final = (errors.AskError, errors.TryAgainError)
+_MOVING_HINT: Final = (
+    "the namespace's slot moves to another node of the cluster, or has moved ({}): it is served "
+    "again once it is there, to whom RAGSTREAM_REDIS_URL begins with redis+cluster or "
+    "rediss+cluster."
+)
 # Servers say these without an error class of redis-py's: no disk, too few replicas, no leader.
 _AWAY: Final = ("MISCONF", "NOREPLICAS", "UNBLOCKED")
 _HINTS: Final[Mapping[type[RagstreamError], str]] = {
@@ -59,6 +56,10 @@ _HINTS: Final[Mapping[type[RagstreamError], str]] = {
     "RAGSTREAM_REDIS_PASSWORD and the user's rights.",
     RedisUnavailable: "Redis is away: {}",
 }
+_NO_INDEX: Final = (
+    "this Redis has no search index of the namespace: it was dropped, or stayed at the node that "
+    "its slot has left. It is made anew with the next document that is ingested."
+)
 _TLS_HINT: Final = (
     "no TLS connection to Redis: {}. Check that RAGSTREAM_REDIS_URL begins with rediss where "
     "Redis speaks TLS and names a host of its certificate, and RAGSTREAM_REDIS_CA_FILE, "
@@ -68,18 +69,29 @@ _TLS_HINT: Final = (
 
 def translate(error: errors.RedisError) -> RagstreamError:
     """Map redis-py's error to the tree. What is unknown may pass: it is transient."""
-    if "unknown command" in str(error).lower() and "FT." in str(error):
-        return MissingSearchModule(
-            "this Redis has no FT.* commands: use Redis 8, or load its search module"
-        )
-    if _TLS_FAULT.search(str(error)):
-        return RedisRefused(_TLS_HINT.format(error))
-    if str(error).startswith(_AWAY):
-        return RedisUnavailable(_HINTS[RedisUnavailable].format(error))
+    if found := _by_words(str(error)):
+        return found
+    if isinstance(error, _MOVING):
+        return RedisUnavailable(_MOVING_HINT.format(error))
     for theirs, ours in _MEANING:
         if isinstance(error, theirs):
             return ours(_HINTS[ours].format(error))
     return Transient(f"{type(error).__name__}: {error}")
+
+
+def _by_words(words: str) -> RagstreamError | None:
+    """What redis-py has no class for."""
+    if "unknown command" in words.lower() and "FT." in words:
+        return MissingSearchModule(
+            "this Redis has no FT.* commands: use Redis 8, or load its search module"
+        )
+    if "no such index" in words.lower():
+        return RedisUnavailable(_NO_INDEX)
+    if _TLS_FAULT.search(words):
+        return RedisRefused(_TLS_HINT.format(words))
+    if words.startswith(_AWAY):
+        return RedisUnavailable(_HINTS[RedisUnavailable].format(words))
+    return None
 
 
 @contextmanager
@@ -91,102 +103,32 @@ def told() -> Iterator[None]:
         raise translate(exc) from exc
 
 
-def full_url(url: str, password: str = "", **options: str) -> str:
-    """The URL with its password and its options in it. Never to be logged.
-
-    Args:
-        url: where Redis is; its user name, if it has one, is the ACL user.
-        password: of that user; "" keeps the one in the URL.
-        options: arguments of redis-py's connections; they win over those in the URL.
-    """
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    user = parts.username or ""
-    secret = password or unquote(parts.password or "")
-    login = f"{user}:{quote(secret, safe='')}@" if user or secret else ""
-    query = urlencode({**_OPTIONS, **dict(parse_qsl(parts.query)), **options})
-    return urlunsplit(parts._replace(netloc=login + host, query=query))
-
-
-def url_from(settings: CommonSettings) -> str:
-    """The full URL for this process's settings. Never to be logged."""
-    given = {
-        "ssl_ca_certs": settings.redis_ca_file,
-        "ssl_certfile": settings.redis_cert_file,
-        "ssl_keyfile": settings.redis_key_file,
-        "sentinel_password": settings.redis_sentinel_password.get_secret_value(),
-    }
-    options = {name: str(value) for name, value in given.items() if value}
-    return full_url(settings.redis_url, settings.redis_password.get_secret_value(), **options)
-
-
-def connect(url: str, password: str = "", **options: str) -> Redis:
+def connect(url: str, password: str = "", *, namespace: str = "", **options: str) -> Redis:
     """A client that returns bytes, with a pool of its own; it connects at its first command.
 
     It never repeats a command by itself: only we know which may be sent twice.
 
+    Args:
+        url: where Redis is.
+        password: of the URL's user.
+        namespace: whose keys it is for; it is of use for these alone where Redis is a cluster.
+        options: arguments of redis-py's connections.
+
     Raises:
-        SettingsError: a sentinel URL names no sentinel or no master.
+        SettingsError: a URL names no sentinel or no master, no node, or no namespace in braces.
     """
-    return connect_as(Redis, full_url(url, password, **options))
+    return connect_as(Redis, full_url(url, password, namespace=namespace, **options))
 
 
 def connect_as(kind: type[R], url: str) -> R:
     """The same with a client class of one's own, from a full URL."""
     parts = urlsplit(url)
     if parts.scheme.endswith("+sentinel"):
-        return _master(kind, parts)
+        return sentinel.master(kind, parts)
+    if is_cluster(url):
+        return cluster.owner(kind, parts)
     client: Any = kind.from_url(url)
     return cast("R", client)  # redis-py says that any class gives its own
-
-
-class _Sentinels(Sentinel):
-    """Sentinels whose own errors are told: redis-py says no more than that there is no master."""
-
-    async def discover_master(self, service_name: str) -> Any:
-        try:
-            return await super().discover_master(service_name)
-        except MasterNotFoundError:
-            await self.sentinels[0].ping()  # raises what keeps us from asking it
-            raise MasterNotFoundError(f"no sentinel knows a live master {service_name}") from None
-
-
-class _MasterPool(SentinelConnectionPool):
-    """Connections to the master that close those to the sentinels with them."""
-
-    async def aclose(self) -> None:
-        await super().aclose()
-        await self.sentinel_manager.aclose()
-
-
-def _master(kind: type[R], url: SplitResult) -> R:
-    """A client of whichever Redis the sentinels name as master, asked at each new connection."""
-    login, _, hosts = url.netloc.rpartition("@")
-    service, _, database = url.path.strip("/").partition("/")
-    sentinels = [_host_and_port(host) for host in hosts.split(",") if host]
-    if not sentinels or not service:
-        raise SettingsError(f"{url.scheme}:// wants host:port[,host:port]/master_name[/database]")
-    query = dict(parse_qsl(url.query))
-    password = query.pop("sentinel_password", None)
-    plain = SplitResult("redis", f"{login}@master", f"/{database}", urlencode(query), "")
-    options: dict[str, Any] = {**parse_url(urlunsplit(plain)), "ssl": url.scheme[:6] == "rediss"}
-    del options["host"]  # each connection asks the sentinels for it
-    ask = _of_sentinels(options, password)
-    asked = _Sentinels(sentinels, sentinel_kwargs=ask, **options)  # type: ignore[no-untyped-call] # redis-py's constructor has no types
-    client: R = asked.master_for(service, redis_class=kind, connection_pool_class=_MasterPool)
-    return client
-
-
-def _of_sentinels(options: Mapping[str, Any], password: str | None) -> dict[str, Any]:
-    """Options for the sentinels: a silent one must not hold up a fail-over, nor be tried again."""
-    same = {name: value for name, value in options.items() if name.startswith(("ssl", "socket_"))}
-    short = {"socket_timeout": options["socket_connect_timeout"], "protocol": options["protocol"]}
-    return {**same, **short, "password": password, "retry": Retry(NoBackoff(), 0)}
-
-
-def _host_and_port(address: str) -> tuple[str, int]:
-    host, _, port = address.partition(":")
-    return host, int(port or _SENTINEL_PORT)
 
 
 async def check(redis: Redis, *, search: bool = False) -> None:
@@ -202,14 +144,16 @@ async def check(redis: Redis, *, search: bool = False) -> None:
         MissingSearchModule: no FT.* commands.
     """
     with told():
-        await _warn_about_durability(redis)
+        await _warn(redis)
         if search:
             await redis.execute_command("FT._LIST")
 
 
-async def _warn_about_durability(redis: Redis) -> None:
-    """Say so when this Redis may lose or evict what it has accepted."""
+async def _warn(redis: Redis) -> None:
+    """Say so when this Redis may lose or evict what it has accepted, or move it away."""
     info = await redis.info("everything")
+    if info.get("cluster_enabled") and not isinstance(redis.connection_pool, cluster.OwnerPool):
+        log.warning("this Redis is a node of a cluster: only redis+cluster:// follows its slots")
     if not info.get("aof_enabled"):
         log.warning("Redis runs without AOF: a crash loses accepted questions")
     elif await _appendfsync(redis) == "no":

@@ -6,6 +6,7 @@ ones, and leaves those of other parts to them, so that all parts can be given on
 """
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,10 +32,12 @@ PARTS = (
     "GENERATOR",
     "STACK",
     "FETCH",
+    "CONSOLE",
     "TRITON_EMBEDDER",
     "TRITON_GENERATOR",
 )
 
+_NAMESPACE = r"(\{[\w.-]{1,64}\}|[\w.-]{1,64})"
 Port = Annotated[int, Field(ge=0, le=65535)]
 Milliseconds = Annotated[int, Field(ge=100, le=3_600_000)]
 
@@ -56,9 +59,10 @@ class CommonSettings(Settings):
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
         description="Redis, as redis://, rediss:// (TLS) or unix:// URL, or "
-        "redis+sentinel://host:port,host:port/master_name/0 (rediss+sentinel:// with TLS); "
+        "redis+sentinel://host:port,host:port/master_name/0 or redis+cluster://host:port,host:port "
+        "(with TLS rediss+sentinel:// and rediss+cluster://); "
         "an ACL user stands in it, as in redis://embedder@host:6379/0, its password does not.",
-        pattern=r"^((rediss?|unix)://|rediss?\+sentinel://[^/?]+/[^/?]+)",
+        pattern=r"^((rediss?|unix)://|rediss?\+sentinel://[^/?]+/[^/?]+|rediss?\+cluster://[^/?]+)",
     )
     redis_password: SecretStr = Field(SecretStr(""), description="Password of the Redis user.")
     redis_sentinel_password: SecretStr = Field(
@@ -77,7 +81,14 @@ class CommonSettings(Settings):
     namespace: str = Field(
         "rag",
         description="First part of every key. `{rag}` puts all keys into one hash slot.",
-        pattern=r"^(\{[\w.-]{1,64}\}|[\w.-]{1,64})$",
+        pattern=rf"^{_NAMESPACE}$",
+    )
+    namespaces: str = Field(
+        "",
+        description="Namespaces, separated by commas, that each worker serves and that "
+        "SpreadClient spreads questions over, as `{rag-0},{rag-1}`; NAMESPACE must be one of them "
+        "and is the first, unless set. Empty: NAMESPACE alone.",
+        pattern=r"^([^,]+(,[^,]+)*)?$",
     )
     consumer: str = Field(
         default_factory=_consumer_name,
@@ -103,11 +114,47 @@ class CommonSettings(Settings):
     grace_period_s: int = Field(
         30, ge=0, le=3_600, description="How long a stopping worker may finish what it holds."
     )
-    health_host: str = Field("127.0.0.1", description="Address of /livez and /readyz.")
-    health_port: Port = Field(8080, description="Port of /livez and /readyz.")
+    health_host: str = Field("127.0.0.1", description="Address of /livez, /readyz and /metrics.")
+    health_port: Port = Field(8080, description="Port of /livez, /readyz and /metrics.")
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line written."
     )
+    otlp_url: str = Field(
+        "",
+        description="OpenTelemetry collector that traces are sent to by OTLP over gRPC, as "
+        "http://host:4317 or, for TLS, https://host:4317; empty: no traces.",
+        pattern=r"^(https?://[^/@]+/?)?$",
+    )
+    trace_sample_ratio: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of traces that are kept, of those that begin here. One that a publisher "
+        "began is kept if its `traceparent` says so.",
+    )
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """Every namespace that is served, each once."""
+        return tuple(dict.fromkeys((self.namespaces or self.namespace).split(",")))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_namespace(cls, given: dict[str, str]) -> dict[str, str]:
+        """Whoever looks at one namespace looks at the first."""
+        first = given.get("namespaces", "").partition(",")[0]
+        return {"namespace": first, **given} if first else given
+
+    @model_validator(mode="after")
+    def _namespaces_fit(self) -> Self:
+        if odd := [name for name in self.served if not re.fullmatch(_NAMESPACE, name)]:
+            raise ValueError(f"NAMESPACES: {odd[0]!r} is none")
+        if self.namespace not in self.served:
+            raise ValueError("NAMESPACE is none of NAMESPACES")
+        loose = [name for name in self.served if not name.startswith("{")]
+        if loose and "+cluster:" in self.redis_url:
+            raise ValueError(f"on a Redis Cluster each namespace stands in braces: {{{loose[0]}}}")
+        return self
 
     @model_validator(mode="after")
     def _redis_fits(self) -> Self:

@@ -59,11 +59,13 @@ class Effect:
 
     The command `EXPECT` writes nothing: unless the hash's field (first argument) holds the value
     (second, "" for no such field), the whole commit is refused and the entry handled anew.
+    `answer` is the Answer that the command publishes, for those who count them.
     """
 
     command: str
     key: str
     arguments: tuple[Argument, ...] = ()
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class Namespace:
         return self.key("rebuilding")
 
     def search_index(self, generation: int) -> str:
-        """Name of a generation's search index; 0 is the one from before there were any."""
+        """Name of a generation's search index; the first has the name of the time before."""
         return self.key("chunks", str(generation)) if generation else self.key("chunks")
 
     def chunk_prefix(self, generation: int) -> str:
@@ -207,8 +209,9 @@ def finish(names: Namespace, answer: Answer, retention: Retention, now_ms: int) 
     """End a query: its Answer on `answers`, the same as last event of its own stream."""
     oldest = max(0, now_ms - retention.answer_s * 1000)
     tokens = names.tokens(answer.query_id)
+    arguments = ("MINID", "~", oldest, "*", DATA, encode_json(answer))
     return [
-        Effect("XADD", names.answers, ("MINID", "~", oldest, "*", DATA, encode_json(answer))),
+        Effect("XADD", names.answers, arguments, answer),
         publish(tokens, Finished(answer=answer), edge=True),
         Effect("EXPIRE", tokens, (retention.tokens_s,)),
     ]
@@ -251,14 +254,25 @@ def peek_id(entry: Entry) -> str | None:
         The text under `id`, the entry id if the bytes are a JSON object without one, None if
         they are no JSON object: then nobody's address can be read.
     """
-    data = entry.data
-    if data is None:
-        given = entry.fields.get(b"id", b"").decode("utf-8", "replace")
-        return given if 0 < len(given) <= _LONGEST_ID else entry.id
     try:
-        fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        found: object = msgspec.json.decode(fields["id"]) if "id" in fields else None
+        found = _peek(entry, "id")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    usable = isinstance(found, str) and 0 < len(found) <= _LONGEST_ID
-    return str(found) if usable else entry.id
+    return found if 0 < len(found) <= _LONGEST_ID else entry.id
+
+
+def peek_traceparent(entry: Entry) -> str:
+    """The trace context that a publisher gave, read from bytes that are no valid message."""
+    try:
+        return _peek(entry, "traceparent")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
+def _peek(entry: Entry, name: str) -> str:
+    """The text under a name, "" if there is none; raises where the bytes are no JSON object."""
+    if entry.data is None:
+        return entry.fields.get(name.encode(), b"").decode("utf-8", "replace")
+    fields = msgspec.json.decode(entry.data, type=dict[str, msgspec.Raw])
+    found: object = msgspec.json.decode(fields[name]) if name in fields else None
+    return found if isinstance(found, str) else ""

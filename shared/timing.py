@@ -26,7 +26,12 @@ class Stopwatch:
         self._ticks = ticks
         self._began = ticks()
 
-    def read(self) -> StageTiming:
-        """Milliseconds waited and worked until now, to a hundredth."""
-        work_ms = (self._ticks() - self._began) * 1000
+    def read(self, *, elsewhere: StageTiming | None = None) -> StageTiming:
+        """Milliseconds waited and worked until now, to a hundredth.
+
+        Args:
+            elsewhere: a part of it that is told on its own.
+        """
+        told_ms = elsewhere.work if elsewhere else 0.0
+        work_ms = max(0.0, (self._ticks() - self._began) * 1000 - told_ms)
         return StageTiming(queue=round(self._queue_ms, 2), work=round(work_ms, 2))

@@ -6,8 +6,8 @@ overloaded, refused is permanent.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult, aio
 from tritonclient.utils import InferenceServerException
 
+from shared import tracing
 from shared.errors import (
     InferenceRefused,
     MissingModel,
@@ -26,6 +27,7 @@ from shared.errors import (
     Transient,
     TritonUnavailable,
 )
+from shared.spans import Span
 
 EMBEDDER = "embedder"
 EMBEDDER_NEXT = "embedder_next"
@@ -242,16 +244,18 @@ class Triton:
     ) -> dict[str, NDArray[Any]]:
         """Outputs of a model for columns of texts of one length."""
         count = max(map(len, columns.values()))
-        try:
-            result = await self._client.infer(
-                model,
-                [_bytes_input(name, [count, 1], texts) for name, texts in columns.items()],
-                outputs=[InferRequestedOutput(output) for output in outputs],
-                priority=priority,
-                client_timeout=self._timeout_s,
-            )
-        except InferenceServerException as exc:
-            raise translate(exc) from exc
+        with tracing.calling(f"triton {model}", texts=count) as span:
+            try:
+                result = await self._client.infer(
+                    model,
+                    [_bytes_input(name, [count, 1], texts) for name, texts in columns.items()],
+                    outputs=[InferRequestedOutput(output) for output in outputs],
+                    priority=priority,
+                    client_timeout=self._timeout_s,
+                    headers=_headers(span),
+                )
+            except InferenceServerException as exc:
+                raise translate(exc) from exc
         found = {output: result.as_numpy(output) for output in outputs}
         for output, rows in found.items():
             if rows is None or len(rows) != count:
@@ -287,25 +291,43 @@ class Triton:
             Transient: the stream ended before its text did.
         """
         sampling = {"max_tokens": max_tokens, "temperature": temperature, "ignore_eos": ignore_eos}
-        responses = self._client.stream_infer(_requests(prompt, sampling, chat=chat, bulk=bulk))
-        finished, failed = False, None
-        try:
-            async for result, error in _unless_silent(responses):
-                # a stream's last response: Triton ends the stream by itself, and need not see a
-                # thousand cancels while a thousand are refused
-                if error is not None:
-                    failed = translate(error)
-                elif (piece := _piece(result)) is not None:
-                    finished = bool(piece.finish_reason)
+        requests = _requests(prompt, sampling, chat=chat, bulk=bulk)
+        with tracing.calling(f"triton {GENERATOR}") as span:
+            responses = self._client.stream_infer(requests, headers=_headers(span))
+            async with aclosing(_pieces(responses)) as pieces:
+                begun = False
+                async for piece in pieces:
+                    if not begun:
+                        span.note("first piece")
+                        begun = True
                     yield piece
-        except (InferenceServerException, grpc.aio.AioRpcError) as exc:
-            raise translate(exc) from exc
-        finally:
-            responses.cancel()
-        if failed:
-            raise failed
-        if not finished:
-            raise Transient("the stream ended before its text did")
+
+
+async def _pieces(responses: Any) -> AsyncGenerator[Piece]:
+    """What a stream's responses hold; closing it early cancels the request in Triton."""
+    finished, failed = False, None
+    try:
+        async for result, error in _unless_silent(responses):
+            # a stream's last response: Triton ends the stream by itself, and need not see a
+            # thousand cancels while a thousand are refused
+            if error is not None:
+                failed = translate(error)
+            elif (piece := _piece(result)) is not None:
+                finished = bool(piece.finish_reason)
+                yield piece
+    except (InferenceServerException, grpc.aio.AioRpcError) as exc:
+        raise translate(exc) from exc
+    finally:
+        responses.cancel()
+    if failed:
+        raise failed
+    if not finished:
+        raise Transient("the stream ended before its text did")
+
+
+def _headers(span: Span) -> dict[str, str] | None:
+    """What lets Triton's own tracing go on with ours."""
+    return {"traceparent": span.traceparent} if span.traceparent else None
 
 
 def _model(parts: Sequence[Mapping[str, NDArray[Any]]]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import redis
 
 from shared.client import RagstreamClient
-from shared.redis import full_url
+from shared.redis_url import full_url
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "documents"
 COMMAND = (sys.executable, "-m", "services.cli.main")

@@ -14,7 +14,7 @@ WORKER = ("services.cli.main", "worker")
 
 @contextmanager
 def running_worker(
-    *words: str, variables: Mapping[str, str], log: Path
+    *words: str, variables: Mapping[str, str], log: Path, folder: Path | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run `python -m WORDS` until the block ends.
 
@@ -22,6 +22,7 @@ def running_worker(
         words: module and arguments, as `*WORKER, "embedder"`.
         variables: its settings; those of the tests' own environment are kept from it.
         log: file that its output is added to.
+        folder: where it runs, whose packages come before ours; the tests' own if None.
     """
     clean = {name: v for name, v in os.environ.items() if not name.startswith("RAGSTREAM_")}
     environ = {**clean, "RAGSTREAM_HEALTH_PORT": "0", "PYTHONUNBUFFERED": "1", **variables}
@@ -29,6 +30,7 @@ def running_worker(
         process = subprocess.Popen(  # noqa: S603 - our own command line
             [sys.executable, "-m", *words],
             env=environ,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

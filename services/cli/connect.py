@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 from services.cli import state
 from services.cli.folder import DataFolder
+from shared import tracing
 from shared.errors import StackNotRunning
-from shared.redis import url_from
+from shared.redis_url import url_from
 from shared.settings import CommonSettings, load
+from shared.spans import Tracer
 
 URL = "RAGSTREAM_REDIS_URL"
 NAMESPACE = "RAGSTREAM_NAMESPACE"
@@ -16,12 +18,21 @@ NAMESPACE = "RAGSTREAM_NAMESPACE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """What a client needs; the password stays out of every representation."""
+    """What a client needs; the password stays out of every representation.
+
+    Attributes:
+        redis_url: where Redis is.
+        password: of its user, if the URL has none.
+        namespace: first part of every key.
+        triton_url: where Triton's gRPC is.
+        tracer: shows what the client does; None where no collector is named.
+    """
 
     redis_url: str = field(repr=False)  # may hold the password, TLS files, a sentinel's password
     password: str = field(repr=False)
     namespace: str
     triton_url: str = ""
+    tracer: Tracer | None = None
 
 
 def find(folder: DataFolder, environ: Mapping[str, str]) -> Address:
@@ -32,12 +43,14 @@ def find(folder: DataFolder, environ: Mapping[str, str]) -> Address:
         SettingsError: a RAGSTREAM_… variable is unknown or malformed.
     """
     common = load(CommonSettings, environ)
+    tracer = tracing.opened("client", common)
     if URL in environ:
         return Address(
             redis_url=url_from(common),
             password="",
             namespace=common.namespace,
             triton_url=common.triton_url,
+            tracer=tracer,
         )
     running = _running(folder)
     return Address(
@@ -45,6 +58,7 @@ def find(folder: DataFolder, environ: Mapping[str, str]) -> Address:
         password=folder.read_password(),
         namespace=common.namespace if NAMESPACE in environ else running.namespace,
         triton_url=running.triton_url,
+        tracer=tracer,
     )
 
 

@@ -80,7 +80,7 @@ class Keeper:
 
     def __init__(self, part: Part, around: Surroundings) -> None:
         self.part = part
-        self.state = PartState(name=part.name, port=part.port)
+        self.state = PartState(name=part.name, port=part.port, metrics_port=part.metrics_port)
         self._around = around
         self._process: Process | None = None
         self._failing_since: float | None = None  # by the clock; None while ready or starting

@@ -12,6 +12,7 @@ from services.cli.ask import ask
 from services.cli.batch import batch
 from services.cli.cancel import cancel
 from services.cli.compare import compare
+from services.cli.console import console
 from services.cli.dead_commands import dead
 from services.cli.document_commands import documents
 from services.cli.index_commands import index
@@ -71,12 +72,13 @@ def cli() -> None:
       ragstream documents list                     what can be asked about
       ragstream index rebuild                      embed all of it by another model
       ragstream status --watch                     what runs, what waits, who works on what
+      ragstream console                            the same as a page, live
       ragstream dead list                          what could not be done, and why
       ragstream down                               stop it
 
     With RAGSTREAM_REDIS_URL (and RAGSTREAM_REDIS_PASSWORD) set, `ingest`, `ask`, `batch`,
-    `documents`, `index`, `status`, `cancel` and `dead` use that Redis in place of the local stack,
-    and `index` the Triton of RAGSTREAM_TRITON_URL.
+    `documents`, `index`, `status`, `console`, `cancel` and `dead` use that Redis in place of the
+    local stack, and `index` the Triton of RAGSTREAM_TRITON_URL.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
@@ -97,7 +99,7 @@ def worker(name: str) -> None:
 
 
 for command in (
-    *(up, down, status, logs, ingest, ask, batch, report, compare),
+    *(up, down, status, console, logs, ingest, ask, batch, report, compare),
     *(documents, index, cancel, dead, models),
 ):
     cli.add_command(command)

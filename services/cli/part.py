@@ -20,6 +20,7 @@ class Part:
         ready: gives "" when ready, else why not.
         alive: gives "" while a new start would not help, ready or not; `ready` if None.
         port: where it listens, for people to read.
+        metrics_port: where it shows Prometheus its /metrics; None if it has none.
         grace_s: seconds between the request to stop and the kill.
     """
 
@@ -29,6 +30,7 @@ class Part:
     alive: Callable[[], Awaitable[str]] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
+    metrics_port: int | None = None
     grace_s: float = 10.0
 
 

@@ -108,6 +108,7 @@ class LocalStack:
                 probes.stubs_run(triton.stub_program(self.folder.triton), self._models),
             ),
             port=ports["triton"],
+            metrics_port=ports["triton_metrics"],
             grace_s=SERVER_GRACE_S,
         )
 
@@ -134,5 +135,6 @@ class LocalStack:
             # Without Redis or Triton a worker is not ready, and goes on by itself afterwards.
             alive=probes.http_ready(ports[name], "/livez"),
             port=ports[name],
+            metrics_port=ports[name],
             grace_s=self.common.grace_period_s + WORKER_EXTRA_S,
         )

@@ -53,6 +53,7 @@ def configuration(folder: Path, port: int, password: str, modules: list[Path]) -
         "appendfsync everysec",
         'save ""',  # the append-only file is enough; a snapshot would be a second truth
         "maxmemory-policy noeviction",
+        "repl-diskless-sync-delay 0",  # who asks for a snapshot waits for no second one
         "daemonize no",
         "set-proc-title no",  # or `ps` could not tell the server of one folder from another's
         # Without it RediSearch 2.10 forgets words of a question in BM25 as soon as the search is

@@ -48,7 +48,10 @@ OpenClient = Callable[[Address], AbstractAsyncContextManager[Client]]
 def open_client(address: Address) -> RagstreamClient:
     """The real client."""
     return RagstreamClient(
-        address.redis_url, password=address.password, namespace=address.namespace
+        address.redis_url,
+        password=address.password,
+        namespace=address.namespace,
+        tracer=address.tracer,
     )
 
 

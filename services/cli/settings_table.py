@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from services.cli.model_settings import ModelSetting, read_settings
 from services.cli.remote import FetchSettings
+from services.console.settings import ConsoleSettings
 from services.embedder.settings import EmbedderSettings
 from services.generator.settings import GeneratorSettings
 from services.ingestor.settings import IngestorSettings
@@ -24,6 +25,7 @@ KINDS: dict[str, type[Settings]] = {
     "Generator": GeneratorSettings,
     "Local stack (`ragstream up`)": StackSettings,
     "Addresses (`ragstream ingest`)": FetchSettings,
+    "Page of operators (`ragstream console`)": ConsoleSettings,
 }
 # Read inside Triton: a variable of the server's environment, not of a worker's.
 MODELS = {

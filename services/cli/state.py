@@ -28,6 +28,7 @@ class PartState(msgspec.Struct, frozen=True, kw_only=True):
             written: a reader finds that the part outlived its supervisor.
         detail: what it waits for, where it is not ready.
         port: where it listens (workers: their health port).
+        metrics_port: where its /metrics is, None if it has none.
         started_s: seconds since the epoch at which this life began.
         restarts: how often it was started again.
     """
@@ -38,6 +39,7 @@ class PartState(msgspec.Struct, frozen=True, kw_only=True):
     state: PartPhase = "starting"
     detail: str = ""
     port: int | None = None
+    metrics_port: int | None = None
     started_s: float = 0.0
     restarts: int = 0
 

@@ -19,6 +19,7 @@ class PartView(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     pid: int | None
     port: int | None
+    metrics_port: int | None
     uptime_s: float | None
     restarts: int
 
@@ -74,6 +75,9 @@ def lines(view: StackView) -> Iterator[str]:
         yield from (_line(part).rstrip() for part in view.parts)
     if view.running and view.redis_url:
         yield f"Redis {view.redis_url} (password in {view.data_dir}/redis-password)"
+    if view.running and (metrics := [part for part in view.parts if part.metrics_port]):
+        ports = ", ".join(f"{part.metrics_port} ({part.name})" for part in metrics)
+        yield f"metrics for Prometheus: /metrics of 127.0.0.1 on the ports {ports}"
 
 
 def _left(found: state.StackState) -> tuple[state.PartState, ...]:
@@ -92,6 +96,7 @@ def _view(part: state.PartState, now_s: float) -> PartView:
         detail=part.detail,
         pid=part.pid,
         port=part.port,
+        metrics_port=part.metrics_port,
         uptime_s=None if part.pid is None else max(0.0, round(now_s - part.started_s, 1)),
         restarts=part.restarts,
     )

@@ -11,7 +11,7 @@ from services.embedder.batching import Batcher
 from services.embedder.handler import change_lane, embed_chunks, embed_query
 from services.embedder.questions import read_query
 from services.embedder.settings import EmbedderSettings
-from shared import generations
+from shared import generations, metrics
 from shared.backpressure import room_behind
 from shared.delivery import Stage
 from shared.embedders import Embedders
@@ -21,7 +21,7 @@ from shared.redis import told
 from shared.settings import load
 from shared.streams import Effect, Entry, decoded, peek_id
 from shared.triton import EMBEDDER
-from shared.worker import Worker, serve, worker
+from shared.worker import Worker, serve, workers
 
 log = structlog.get_logger()
 GROUP = "embedder"
@@ -34,18 +34,21 @@ async def run() -> None:
         SetupError: a setting, Redis or Triton is not as the embedder needs it.
     """
     own = load(EmbedderSettings)
-    async with worker(GROUP) as w:
-        room = room_behind(w.redis, w.names.lane(w.names.retrieve, "bulk"), own.bulk_ahead)
-        embedders = Embedders(w.triton)
-        interactive = _questions(w, own, embedders, "interactive")
-        bulk = replace(
-            _questions(w, own, embedders, "bulk"), concurrency=own.bulk_concurrency, room=room
-        )
-        stages: list[Stage[Any]] = [interactive, bulk, _chunks(w, own, embedders)]
-        await serve(w, stages, models=[EMBEDDER], note=partial(_compare, w, embedders))
+    async with workers(GROUP) as each:
+        await serve({w: _stages(w, own) for w in each}, models=[EMBEDDER], note=_compare)
 
 
-async def _compare(w: Worker, embedders: Embedders) -> None:
+def _stages(w: Worker, own: EmbedderSettings) -> list[Stage[Any]]:
+    room = room_behind(w.redis, w.names.lane(w.names.retrieve, "bulk"), own.bulk_ahead)
+    embedders = Embedders(w.triton)
+    interactive = _questions(w, own, embedders, "interactive")
+    bulk = replace(
+        _questions(w, own, embedders, "bulk"), concurrency=own.bulk_concurrency, room=room
+    )
+    return [interactive, bulk, _chunks(w, own, embedders)]
+
+
+async def _compare(w: Worker) -> None:
     """Say so where the index is of a model that is not there: each question would fail.
 
     It is no reason to end: `ragstream index rebuild` wants the stack that this worker is part of.
@@ -56,7 +59,7 @@ async def _compare(w: Worker, embedders: Embedders) -> None:
         return
     with suppress(Transient):  # too much to do to say which model it is: questions will tell
         try:
-            await embedders.check(active.model)
+            await Embedders(w.triton).check(active.model)
         except OtherEmbedder as error:
             log.error("no question can be answered", code=error.code, reason=str(error))  # noqa: TRY400 - the words say all
 
@@ -98,10 +101,14 @@ def _questions(
 
 
 def _chunks(w: Worker, own: EmbedderSettings, embedders: Embedders) -> Stage[Embed]:
+    def count(texts: int, tokens: int) -> None:
+        w.metrics.observe(metrics.BATCH_TEXTS, texts)
+        w.metrics.observe(metrics.BATCH_TOKENS, tokens)
+
     @cache  # one for each model: a document's chunks are never embedded by two
     def batcher(model: str) -> Batcher:
         embed = partial(embedders.vectors, model=model, bulk=True)
-        return Batcher(embed, batch_tokens=own.batch_tokens)
+        return Batcher(embed, batch_tokens=own.batch_tokens, count=count)
 
     return Stage(
         stream=w.names.embed,

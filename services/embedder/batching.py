@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +18,15 @@ EmbedTexts = Callable[[Sequence[str]], Awaitable[Vectors]]
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A text, its length in tokens, and where its vector [dim] goes."""
+    """A text, its length in tokens, where its vector [dim] goes, and what it belongs to.
+
+    A request runs in the context of its first text: log lines and spans name that one's document.
+    """
 
     text: str
     tokens: int
     vector: asyncio.Future[Vectors]
+    context: Context
 
 
 class Batcher:
@@ -34,12 +39,21 @@ class Batcher:
         embed: texts to vectors [n, dim], in one request.
         batch_tokens: most tokens of a request; a longer text goes alone.
         in_flight: requests under way at once: while one is computed, the next is there already.
+        count: told of each request's texts and tokens.
     """
 
-    def __init__(self, embed: EmbedTexts, *, batch_tokens: int, in_flight: int = 2) -> None:
+    def __init__(
+        self,
+        embed: EmbedTexts,
+        *,
+        batch_tokens: int,
+        in_flight: int = 2,
+        count: Callable[[int, int], None] = lambda _texts, _tokens: None,
+    ) -> None:
         self._embed = embed
         self._batch_tokens = batch_tokens
         self._free = in_flight
+        self._count = count
         self._waiting: deque[_Waiting] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -53,9 +67,9 @@ class Batcher:
         Raises:
             Outage, Overloaded, InferenceRefused: as `embed` does.
         """
-        loop = asyncio.get_running_loop()
+        loop, context = asyncio.get_running_loop(), copy_context()
         mine = [
-            _Waiting(text, count, loop.create_future())
+            _Waiting(text, count, loop.create_future(), context)
             for text, count in zip(texts, tokens, strict=True)
         ]
         self._waiting.extend(mine)
@@ -69,7 +83,7 @@ class Batcher:
     def _start(self) -> None:
         while self._free and (batch := self._take()):
             self._free -= 1
-            task = asyncio.create_task(self._run(batch))
+            task = asyncio.create_task(self._run(batch), context=batch[0].context)
             self._tasks.add(task)  # or it might be collected as garbage while it runs
             task.add_done_callback(self._tasks.discard)
 
@@ -88,6 +102,7 @@ class Batcher:
         return batch
 
     async def _run(self, batch: list[_Waiting]) -> None:
+        self._count(len(batch), sum(one.tokens for one in batch))
         try:
             await self._answer(batch)
         finally:

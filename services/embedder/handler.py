@@ -72,5 +72,6 @@ async def embed_chunks(
         model=model,
         version=message.version,
         upload=message.upload,
+        traceparent=message.traceparent,
     )
     return [publish(names.index, indexed)]

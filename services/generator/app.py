@@ -10,7 +10,7 @@ from shared.messages import Generate, Priority, Query, decode_generate
 from shared.settings import load
 from shared.streams import decoded
 from shared.triton import EMBEDDER, GENERATOR
-from shared.worker import Worker, serve, worker
+from shared.worker import Worker, serve, workers
 
 GROUP = "generator"
 
@@ -22,10 +22,14 @@ async def run() -> None:
         SetupError: a setting, Redis or Triton is not as the generator needs it.
     """
     own = load(GeneratorSettings)
-    async with worker(GROUP) as w:
-        interactive = _questions(w, own, "interactive", own.concurrency)
-        bulk = _questions(w, own, "bulk", own.bulk_concurrency)
-        await serve(w, [interactive, bulk], models=[EMBEDDER, GENERATOR])
+    async with workers(GROUP) as each:
+        await serve({w: _stages(w, own) for w in each}, models=[EMBEDDER, GENERATOR])
+
+
+def _stages(w: Worker, own: GeneratorSettings) -> list[Stage[Generate]]:
+    interactive = _questions(w, own, "interactive", own.concurrency)
+    bulk = _questions(w, own, "bulk", own.bulk_concurrency)
+    return [interactive, bulk]
 
 
 def _questions(

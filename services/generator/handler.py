@@ -61,6 +61,7 @@ async def generate(
             models={**message.models, "generator": GENERATOR},
             attempt=entry.deliveries,
             metadata=query.metadata,
+            traceparent=query.traceparent,
         )
     )
 

@@ -13,7 +13,7 @@ from shared.messages import Document
 from shared.settings import load
 from shared.streams import Effect, Entry, peek_id
 from shared.triton import EMBEDDER
-from shared.worker import Worker, serve, worker
+from shared.worker import Worker, serve, workers
 
 GROUP = "ingestor"
 
@@ -26,8 +26,8 @@ async def run() -> None:
     """
     own = load(IngestorSettings)
     readers = min(own.concurrency, len(os.sched_getaffinity(0)))  # more would only take turns
-    async with worker(GROUP) as w, Sandbox(Limits.of(own), readers) as sandbox:
-        await serve(w, [_documents(w, own, sandbox)], models=[EMBEDDER])
+    async with workers(GROUP) as each, Sandbox(Limits.of(own), readers) as sandbox:
+        await serve({w: [_documents(w, own, sandbox)] for w in each}, models=[EMBEDDER])
 
 
 def _documents(w: Worker, own: IngestorSettings, sandbox: Sandbox) -> Stage[Document]:

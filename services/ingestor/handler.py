@@ -49,6 +49,7 @@ async def ingest(
         chunks=await _chunks(source.units, triton, settings),
         version=entry.id,
         upload=document.upload or "",
+        traceparent=document.traceparent,
     )
     return [_described(names, document.id, source), publish(names.embed, embed), *uploaded]
 

@@ -12,7 +12,13 @@ class IngestorSettings(Settings):
 
     prefix: ClassVar[str] = f"{PREFIX}INGESTOR_"
 
-    concurrency: int = Field(2, ge=1, le=100, description="Documents in hand at once.")
+    concurrency: int = Field(
+        8,
+        ge=1,
+        le=100,
+        description="Documents in hand at once. As many are read together as there are cores; the "
+        "others wait for the embedder to count their tokens, behind the chunks that it computes.",
+    )
     max_document_bytes: int = Field(
         100 * 2**20, ge=1, le=512 * 2**20, description="Largest document accepted, in bytes."
     )

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from services.retriever import life
+from services.retriever.extent import Extents
 from services.retriever.handler import retrieve, store
 from services.retriever.index import Reach
 from services.retriever.reranking import Reranker
@@ -16,7 +17,7 @@ from shared.messages import Index, Priority, Retrieve, decode_index, decode_retr
 from shared.settings import load
 from shared.streams import decoded
 from shared.triton import RERANKER
-from shared.worker import Worker, serve, worker
+from shared.worker import Worker, serve, workers
 
 GROUP = "retriever"
 
@@ -28,17 +29,24 @@ async def run() -> None:
         SetupError: a setting or Redis is not as the retriever needs it.
     """
     own = load(RetrieverSettings)
-    async with worker(GROUP) as w:
-        embedders = Embedders(w.triton)
-        room = room_behind(w.redis, w.names.lane(w.names.generate, "bulk"), own.bulk_ahead)
-        interactive = _questions(w, own, embedders, "interactive")
-        bulk = replace(
-            _questions(w, own, embedders, "bulk"), concurrency=own.bulk_concurrency, room=room
-        )
-        models = [RERANKER] if own.rerank else []
-        stages: list[Stage[Any]] = [interactive, bulk, _chunks(w, embedders)]
-        note = partial(life.restore, w.redis, w.names)
-        await serve(w, stages, search=True, models=models, note=note)
+    models = [RERANKER] if own.rerank else []
+    async with workers(GROUP) as each:
+        stages = {w: _stages(w, own) for w in each}
+        await serve(stages, search=True, models=models, note=_restore)
+
+
+async def _restore(w: Worker) -> None:
+    await life.restore(w.redis, w.names)
+
+
+def _stages(w: Worker, own: RetrieverSettings) -> list[Stage[Any]]:
+    room = room_behind(w.redis, w.names.lane(w.names.generate, "bulk"), own.bulk_ahead)
+    embedders = Embedders(w.triton)
+    interactive = _questions(w, own, embedders, "interactive")
+    bulk = replace(
+        _questions(w, own, embedders, "bulk"), concurrency=own.bulk_concurrency, room=room
+    )
+    return [interactive, bulk, _chunks(w, embedders)]
 
 
 def _questions(
@@ -59,7 +67,9 @@ def _questions(
                 top_k=own.top_k,
                 candidates=max(own.candidates, own.top_k),
                 per_document=own.per_document,
+                passage_tokens=own.passage_tokens,
             ),
+            extents=Extents(w.redis),
             reranker=reranker if own.rerank else None,
         ),
         fail=w.endings.fail,

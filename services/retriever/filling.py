@@ -115,10 +115,7 @@ class Filling:
             vectors = await self._vectors(chunks)
             pipe.multi()
             for at in range(max(held, count)):
-                pipe.delete(names.chunk(number, document_id, at))
-            for at, vector in vectors.items():
-                fields: dict[Any, Any] = {**chunks[at], b"embedding": vector}
-                pipe.hset(names.chunk(number, document_id, at), mapping=fields)
+                _write(pipe, names.chunk(number, document_id, at), chunks.get(at), vectors.get(at))
             pipe.hset(names.reembedded, document_id, str(count))
             pipe.srem(names.reembed, document_id)
             try:
@@ -147,6 +144,19 @@ class Filling:
         tokens = [int(chunk[b"tokens"]) for chunk in chunks.values()]
         vectors = await self.batcher.vectors(texts, tokens)
         return {at: one.astype("<f4").tobytes() for at, one in zip(chunks, vectors, strict=True)}
+
+
+def _write(
+    pipe: Pipeline, key: str, chunk: Mapping[bytes, bytes] | None, vector: bytes | None
+) -> None:
+    """Put a chunk in the place of the one that was there; see `index.write` for why not anew."""
+    if chunk is None or vector is None:
+        pipe.delete(key)
+        return
+    if b"page" not in chunk:
+        pipe.hdel(key, "page", "page_runs")
+    fields: dict[Any, Any] = {**chunk, b"embedding": vector}
+    pipe.hset(key, mapping=fields)
 
 
 def _number(reply: Any) -> int:

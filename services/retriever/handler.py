@@ -3,21 +3,24 @@
 from dataclasses import replace
 from typing import Any
 
-import msgspec
+from msgspec import structs
 from redis.asyncio import Redis
 
-from services.retriever import index, life
+from services.retriever import index, life, neighbours
+from services.retriever.extent import Extents
 from services.retriever.index import Reach
 from services.retriever.reranking import Reranker
 from shared import generations
 from shared.embedders import Embedders
+from shared.generations import Generation
 from shared.messages import Generate, Hit, Index, Retrieve
 from shared.streams import Effect, Entry, Namespace, order, publish
 from shared.timing import Stopwatch
+from shared.triton import EMBEDDER, RERANKER
 from shared.wanted import Wanted
 
 
-async def retrieve(
+async def retrieve(  # noqa: PLR0913 - clients and settings, each given by its name
     entry: Entry,
     message: Retrieve,
     *,
@@ -26,6 +29,7 @@ async def retrieve(
     wanted: Wanted,
     embedders: Embedders,
     reach: Reach,
+    extents: Extents,
     reranker: Reranker | None = None,
 ) -> list[Effect]:
     """Find the passages for a question and hand both to the generator."""
@@ -34,36 +38,52 @@ async def retrieve(
     if query.top_k:
         reach = replace(reach, top_k=query.top_k, candidates=max(reach.candidates, query.top_k))
     wider = reranker.wider(reach) if reranker else reach
-    hits, model = await _find(message, redis=redis, names=names, embedders=embedders, reach=wider)
+    hits, searched = await _find(
+        message, redis=redis, names=names, embedders=embedders, reach=wider, extents=extents
+    )
     found = Generate(
         query=query,
         hits=hits,
         accepted_ms=message.accepted_ms,
-        timings_ms={**message.timings_ms, "retriever": watch.read()},
-        models={**message.models, "embedder": model},
+        timings_ms=message.timings_ms,
+        models={**message.models, "embedder": searched.model},
     )
     if reranker:
         found = await reranker.order(found, reach)
+    hits = await neighbours.widen(
+        redis, names, searched.number, query.collection, found.hits, reach.passage_tokens
+    )
+    work = watch.read(elsewhere=found.timings_ms.get(RERANKER))
+    found = structs.replace(found, hits=hits, timings_ms={**found.timings_ms, "retriever": work})
     return [publish(names.lane(names.generate, query.priority), found)]
 
 
 async def _find(
-    message: Retrieve, *, redis: Redis, names: Namespace, embedders: Embedders, reach: Reach
-) -> tuple[tuple[Hit, ...], str]:
-    """Passages of one generation, and the model of both its vectors and the question's.
+    message: Retrieve,
+    *,
+    redis: Redis,
+    names: Namespace,
+    embedders: Embedders,
+    reach: Reach,
+    extents: Extents,
+) -> tuple[tuple[Hit, ...], Generation]:
+    """Passages, and the one generation that they are of.
 
     A question that was embedded before a rebuild's switch is embedded again.
     """
     query, hits = message.query, None
     while hits is None:
-        active = await life.active(redis, names, query)
+        active = await life.active(redis, names, embedders, query)
         vector = message.embedding
         if message.models.get("embedder") != active.model:
             bulk = query.priority == "bulk"
             vectors = await embedders.vectors([query.question], active.model, bulk=bulk)
             vector = vectors[0].astype("<f4").tobytes()
-        hits = await index.find(redis, names, active, query, vector, reach)
-    return hits, active.model
+        narrow = await extents.narrow(names.search_index(active.number), query.collection)
+        exact = bool(query.document_ids) or narrow
+        near = replace(reach, exact=exact)
+        hits = await index.find(redis, names, active, query, vector, near)
+    return hits, active
 
 
 async def store(
@@ -73,8 +93,10 @@ async def store(
 
     While a rebuild fills the next generation, it is told to embed this document, too.
     """
-    there = await generations.read(redis, names)
+    there = await life.known(redis, names, embedders)
     if (active := there.active) is None:
+        if message.model == EMBEDDER:  # the release before named no model
+            message = await _again(message, await embedders.chosen(None), embedders)
         await life.ensure(redis, names, message.model, index.dimension(message))
         return await store(_entry, message, redis=redis, names=names, embedders=embedders)
     generations.check_schema(active)
@@ -95,7 +117,10 @@ async def store(
 
 
 async def _again(message: Index, model: str, embedders: Embedders) -> Index:
-    """The message with vectors of the index's model: it was embedded before a rebuild's switch."""
+    """The message with vectors of the index's model.
+
+    It was embedded before a rebuild's switch, or by the release before, which named no model.
+    """
     texts = [chunk.text for chunk in message.chunks]
     vectors = await embedders.vectors(texts, model, bulk=True)
-    return msgspec.structs.replace(message, model=model, embeddings=vectors.astype("<f4").tobytes())
+    return structs.replace(message, model=model, embeddings=vectors.astype("<f4").tobytes())

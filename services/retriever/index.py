@@ -13,7 +13,7 @@ from services.retriever.search import VECTORS, VectorIndex
 from services.retriever.selection import choose
 from shared.errors import UnknownCollection, UnknownDocument
 from shared.generations import Generation
-from shared.messages import Hit, Index, Query
+from shared.messages import Chunk, Hit, Index, Query
 from shared.streams import Effect, Namespace
 
 _FP32_BYTES = 4
@@ -28,12 +28,14 @@ class Reach:
         candidates: hits of each of the two searches, at least top_k to be of use.
         per_document: most passages of one document, where the scope has several.
         exact: look at every vector of the scope, however wide.
+        passage_tokens: up to which a passage grows by its neighbours, 0 for not at all.
     """
 
     top_k: int
     candidates: int
     per_document: int
     exact: bool = False
+    passage_tokens: int = 0
 
     def most_of_one(self, query: Query) -> int:
         """Most passages of one document: a question about one alone has no limit."""
@@ -133,14 +135,14 @@ def write(
     """
     chunks = message.chunks
     size = len(message.embeddings) // len(chunks)
-    effects = [
-        Effect("DEL", names.chunk(number, message.document_id, at))
-        for at in range(max(old_chunks, len(chunks)))
-    ]
+    effects: list[Effect] = []
     for at in range(len(chunks)):
         vector = vectors.pack(message.embeddings[at * size : (at + 1) * size])
-        key = names.chunk(number, message.document_id, at)
-        effects.append(_write_chunk(key, message, at, vector))
+        effects += _write_chunk(
+            names.chunk(number, message.document_id, at), chunks[at], message, vector
+        )
+    for at in range(len(chunks), old_chunks):
+        effects.append(Effect("DEL", names.chunk(number, message.document_id, at)))
     return [*effects, _write_document(names, message), _known(names, message)]
 
 
@@ -149,8 +151,14 @@ def dimension(message: Index) -> int:
     return len(message.embeddings) // len(message.chunks) // _FP32_BYTES
 
 
-def _write_chunk(key: str, message: Index, at: int, vector: bytes) -> Effect:
-    chunk = message.chunks[at]
+def _write_chunk(key: str, chunk: Chunk, message: Index, vector: bytes) -> Iterator[Effect]:
+    """Put a chunk in the place of the one that was there.
+
+    Not by removing that one first: while a cluster moves the slot, its node refuses to make a key
+    that it no longer has, and the commit would end half done.
+    """
+    if chunk.page is None:
+        yield Effect("HDEL", key, ("page", "page_runs"))
     runs = msgspec.json.encode(chunk.page_runs)
     page = () if chunk.page is None else ("page", chunk.page, "page_runs", runs)
     fields = (
@@ -158,7 +166,7 @@ def _write_chunk(key: str, message: Index, at: int, vector: bytes) -> Effect:
         "title", message.title, "section", chunk.section, "text", chunk.text,
         "tokens", chunk.tokens, "embedding", vector, *page,
     )  # fmt: skip
-    return Effect("HSET", key, fields)
+    yield Effect("HSET", key, fields)
 
 
 def _write_document(names: Namespace, message: Index) -> Effect:

@@ -11,7 +11,7 @@ All that a rebuild knows stands in Redis, so that one that was killed is gone on
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,13 @@ from shared import generations
 from shared.delivery import RetryPolicy
 from shared.documents import pages
 from shared.embedders import Embedders
-from shared.errors import OtherEmbedder, Overloaded, RebuildRunning, TritonUnavailable
+from shared.errors import (
+    OtherEmbedder,
+    OutdatedIndex,
+    Overloaded,
+    RebuildRunning,
+    TritonUnavailable,
+)
 from shared.generations import SCHEMA, UNKNOWN, Generation
 from shared.streams import Namespace
 from shared.triton import EMBEDDER, EMBEDDER_NEXT
@@ -80,6 +86,8 @@ async def begin(redis: Redis, names: Namespace, embedders: Embedders) -> Generat
         OtherEmbedder: a rebuild was begun with a model that Triton does not serve any more.
         OutdatedIndex: it was begun by a newer ragstream.
     """
+    with suppress(OutdatedIndex):
+        await life.known(redis, names, embedders)
     there, served = await life.present(redis, names), await embedders.served()
     if (following := there.next) is not None:
         generations.check_schema(following)
@@ -96,7 +104,7 @@ async def begin(redis: Redis, names: Namespace, embedders: Embedders) -> Generat
     dim = (await embedders.vectors(["how long?"], model, bulk=True)).shape[1]
     following = Generation(number=there.last + 1, schema=SCHEMA, model=model, dim=dim)
     field, said = generations.facts(following)
-    # `active` is 0 for what is there from before there were generations
+    # `active` is not noted yet for an index from before there were generations
     begun: dict[Any, Any] = {
         field: said,
         "next": field,

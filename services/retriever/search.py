@@ -44,7 +44,7 @@ class VectorIndex:
     type: Literal["FLOAT32", "FLOAT16"] = "FLOAT32"
     m: int = 16
     ef_construction: int = 200
-    ef_runtime: int = 50
+    ef_runtime: int = 200
 
     def pack(self, vectors: bytes) -> bytes:
         """FP32 numbers as the index keeps them."""
@@ -85,17 +85,17 @@ def dense(
     vector: bytes,
     limit: int,
     *,
-    ef: int = 0,
+    ef: int = VECTORS.ef_runtime,
     exact: bool = False,
 ) -> list[Argument]:
     """Nearest neighbours of a vector, packed as the index of this name has them.
 
-    They are the true ones if `exact` is set, or the scope is of a few documents; else `ef`
-    candidates are looked at, 0 for as many as the index was made with.
+    They are the true ones if `exact` is set, or the scope is of a few documents: every vector of
+    the scope is looked at. Else the graph is walked with `ef` candidates.
     """
     scope, params = _scope(collection, document_ids)
-    how = " HYBRID_POLICY ADHOC_BF" if exact or document_ids else f" EF_RUNTIME {ef}" if ef else ""
-    query = f"({scope})=>[KNN $limit @embedding $vector{how} AS {_DISTANCE}]"
+    how = "ADHOC_BF" if exact or document_ids else f"BATCHES EF_RUNTIME {ef}"
+    query = f"({scope})=>[KNN $limit @embedding $vector HYBRID_POLICY {how} AS {_DISTANCE}]"
     params = {**params, "vector": vector, "limit": limit}
     return [
         "FT.SEARCH", search_index, query, *_returning(_DISTANCE, *FIELDS),
@@ -116,6 +116,13 @@ def lexical(
         "FT.SEARCH", search_index, query, *_returning(*FIELDS),
         "SCORER", "BM25STD", "LIMIT", 0, limit, *_parameters(params),
     ]  # fmt: skip
+
+
+def count(search_index: str, collection: str) -> list[Argument]:
+    """How many chunks a collection has: the first number of the reply."""
+    scope, params = _scope(collection, ())
+    head = ("FT.SEARCH", search_index, scope)
+    return [*head, "NOCONTENT", "LIMIT", 0, 0, *_parameters(params)]
 
 
 def keywords(question: str) -> list[str]:
@@ -158,11 +165,12 @@ def read_hits(prefix: str, reply: Sequence[object]) -> dict[str, Hit]:
     for key, fields in zip(reply[1::2], reply[2::2], strict=True):
         if isinstance(key, bytes) and isinstance(fields, list):
             chunk_id = key.decode().removeprefix(prefix)
-            hits[chunk_id] = _hit(chunk_id, dict(zip(fields[::2], fields[1::2], strict=True)))
+            hits[chunk_id] = hit_of(chunk_id, dict(zip(fields[::2], fields[1::2], strict=True)))
     return hits
 
 
-def _hit(chunk_id: str, fields: Mapping[bytes, bytes]) -> Hit:
+def hit_of(chunk_id: str, fields: Mapping[bytes, bytes]) -> Hit:
+    """A chunk's HASH as a hit with a score of 0; what is missing is empty."""
     text = {name.decode(): value.decode() for name, value in fields.items()}
     return Hit(
         chunk_id=chunk_id,

@@ -40,6 +40,13 @@ class RetrieverSettings(Settings):
         description="Most passages of one document, as long as others were found, too. A question "
         "about one document alone has no such limit.",
     )
+    passage_tokens: int = Field(
+        0,
+        ge=0,
+        le=4_000,
+        description="Tokens up to which a found passage grows by its neighbours, at most two "
+        "chunks of its section to either side; 0 hands it on as it was found.",
+    )
     rerank: bool = Field(
         default=False,
         description="Let the model `reranker` in Triton order what was found. `ragstream up` sets "

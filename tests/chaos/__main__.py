@@ -4,6 +4,7 @@ python -m tests.chaos [--queries N] [--faults N] [--seed S] [--fsync everysec|al
 python -m tests.chaos outage [--queries N] [--away-s S]
 python -m tests.chaos [--seed S] lanes [--bulk N] [--asked N]
 python -m tests.chaos memory [--first N] [--queries N]
+python -m tests.chaos cluster [--queries N]
 """
 
 import argparse
@@ -18,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tests.chaos import lanes, memory, outage
+from tests.chaos import cluster, lanes, memory, outage
 from tests.chaos.campaign import Campaign, run
 from tests.chaos.stack import chaos_stack
 
@@ -100,6 +101,24 @@ async def flood(given: Any, folder: Path) -> Outcome:
     }, abs(growth) <= _GROWTH
 
 
+async def spread(given: Any, folder: Path) -> Outcome:
+    """Ask over a Redis Cluster; good when moved slots and a dead master cost no answer."""
+    async with cluster.sharded(folder) as stack:
+        found = await cluster.endure(stack, given.queries, _say)
+    for note in found.account.notes:
+        _say(note)
+    return {
+        "queries": given.queries,
+        "answers": found.answers,
+        "moved_keys": found.moved_keys,
+        "lost": found.account.lost,
+        "answered_twice": found.account.answered_twice,
+        "left_behind": found.account.left_behind,
+        "unheard": found.unheard,
+        "astray": found.astray,
+    }, found.good
+
+
 def main() -> int:
     """Run one of them; returns 1 when it is not good."""
     given = _read(sys.argv[1:])
@@ -136,6 +155,9 @@ def _read(words: list[str]) -> argparse.Namespace:
     one.set_defaults(act=flood)
     one.add_argument("--first", type=int, default=10_000)
     one.add_argument("--queries", type=int, default=100_000)
+    one = more.add_parser("cluster", help=spread.__doc__)
+    one.set_defaults(act=spread)
+    one.add_argument("--queries", type=int, default=5_000)
     return parser.parse_args(words)
 
 

@@ -191,7 +191,7 @@ async def _index(stack: ChaosStack) -> None:
             pipe.xadd(NAMES.embed, {DATA: encode_msgpack(_chunked(name, text))})
         await pipe.execute()
     async with stack.client() as client:
-        async for document in client.wait_ingested(DOCUMENTS, timeout_s=60):
+        async for document in client.wait_ingested(DOCUMENTS, timeout_s=180):
             assert document.state == "ingested", document
     async with stack.direct.pipeline(transaction=False) as pipe:
         pipe.set("chaos", "began")  # the file is one log: with this, all before it is on the disk

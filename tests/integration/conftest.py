@@ -6,6 +6,7 @@ import pytest
 
 import tests.model_code  # noqa: F401 - lets the tests import the code of the Triton models
 from tests.built_models import built_repository
+from tests.collector import Collector, running_collector
 from tests.running_stack import EXAMPLES, Stack, running_stack
 from tests.triton_server import TritonPorts, running_triton
 
@@ -18,9 +19,18 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonPorts]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def collector() -> Iterator[Collector]:
+    """Where the stack sends its traces."""
+    with running_collector() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Stack]:
     """The whole stack with three documents; it takes over a dead worker's entries after 2 s."""
     variables = {
+        "RAGSTREAM_OTLP_URL": collector.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "100",  # milliseconds until spans are sent, not five seconds
         "RAGSTREAM_VISIBILITY_TIMEOUT_MS": "2000",
         "RAGSTREAM_GENERATOR_ANSWER_TOKENS": "24",
         "RAGSTREAM_INGESTOR_MAX_DOCUMENT_BYTES": str(2**20),

@@ -16,6 +16,7 @@ from shared.delivery import Delivery, RetryPolicy, Stage
 from shared.errors import RagstreamError
 from shared.messages import Answer, Document, Query, Retrieve, decode_retrieve
 from shared.redis import ensure_groups
+from shared.spans import Tracer
 from shared.streams import Effect, Entry, Namespace, Retention, decoded, peek_id, publish
 from tests.redis_server import RedisAddress
 
@@ -25,12 +26,12 @@ Handle = Callable[[Entry, Any], Awaitable[Sequence[Effect]]]
 class Pipeline:
     """Takes entries and runs them as the workers do."""
 
-    def __init__(self, redis: Any, names: Namespace) -> None:
+    def __init__(self, redis: Any, names: Namespace, tracer: Tracer | None = None) -> None:
         self.redis = redis
         self.names = names
         self.endings = Endings(names, Retention(query_s=60, answer_s=600, tokens_s=60), time.time)
         retry = RetryPolicy(max_attempts=2, first_s=0.001, most_s=0.002)
-        self._delivery = Delivery(redis, names, "worker-1", retry=retry)
+        self._delivery = Delivery(redis, names, "worker-1", retry=retry, tracer=tracer)
 
     def entrance(self, handle: Handle, *, bulk: bool = False) -> Stage[Query]:
         """The embedder's stage."""
@@ -69,7 +70,11 @@ class Pipeline:
 
     async def run(self, stage: Stage[Any]) -> None:
         """Take one entry and bring it to its end."""
-        await self._delivery.process(stage, await self.take(stage))
+        await self.process(stage, await self.take(stage))
+
+    async def process(self, stage: Stage[Any], entry: Entry) -> None:
+        """Bring an entry to its end."""
+        await self._delivery.process(stage, entry)
 
     async def on(self, _entry: Entry, query: Query) -> list[Effect]:
         """A handler: hands a question to the retriever."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from services.embedder.batching import Batcher
 from services.retriever import filling, rebuild
 from services.retriever import handler as retriever
+from services.retriever.extent import Extents
 from services.retriever.filling import Filling, Told
 from services.retriever.index import Reach
 from shared.answers import Endings
@@ -35,6 +36,7 @@ from shared.messages import (
 )
 from shared.redis import connect, ensure_groups
 from shared.streams import DATA, Entry, Namespace, Retention, decoded
+from shared.triton import EMBEDDER
 from tests.fake_triton import FakeTriton
 
 OLD, NEW = ("old model", 8), ("new model", 12)
@@ -70,7 +72,7 @@ class Library:
         self, document_id: str, texts: Sequence[str], version: int = 1, model: str = OLD[0]
     ) -> None:
         """Write a document whose chunks were embedded by this model."""
-        vectors = await self.embedders.vectors(texts, model)
+        vectors = await self._embed(texts, model)
         message = Index(
             document_id=document_id,
             collection="c",
@@ -98,7 +100,7 @@ class Library:
     ) -> tuple[tuple[Hit, ...], str]:
         """The same, and the model by which they were found."""
         wanted: Any = _Everything()
-        [vector] = await self.embedders.vectors([question], model)
+        [vector] = await self._embed([question], model)
         message = Retrieve(
             query=Query(question=question, collection="c"),
             embedding=vector.tobytes(),
@@ -112,12 +114,19 @@ class Library:
             names=self.names,
             wanted=wanted,
             embedders=self.embedders,
+            extents=Extents(self.redis),
             reach=Reach(top_k=most, candidates=most, per_document=most),
         )
         data = effect.arguments[2]
         assert isinstance(data, bytes)
         found = decode_generate(data)
         return found.hits, found.models["embedder"]
+
+    async def _embed(self, texts: Sequence[str], model: str) -> NDArray[np.float32]:
+        """As today's embedder does, or as that of the release before, which names no model."""
+        if model == EMBEDDER:
+            model = await self.triton.model_id(EMBEDDER)
+        return await self.embedders.vectors(texts, model)
 
     async def begin(self) -> Generation:
         """Begin a rebuild, or go on with one, up to where documents are embedded."""

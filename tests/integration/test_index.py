@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import redis.exceptions as redis_errors
 
 from services.retriever import handler as retriever
 from services.retriever import index, life, search
 from shared.answers import Endings
-from shared.delivery import Delivery, Stage
-from shared.errors import UnknownCollection, UnknownDocument
+from shared.delivery import Delivery, Stage, classify
+from shared.errors import RedisUnavailable, UnknownCollection, UnknownDocument
+from shared.generations import FIRST
 from shared.messages import Chunk, Hit, Index, Query, decode_index, encode_msgpack
 from shared.redis import ensure_groups
 from shared.streams import DATA, Entry, Namespace, Retention, decoded
@@ -47,7 +49,7 @@ async def store(
         [[_, [(entry_id, _)]]] = await redis.xreadgroup("retriever", "t", {stage.stream: ">"})
         old = int(await redis.hget(names.document(document_id), "chunks") or 0)
         entry = Entry(stage.stream, entry_id.decode())
-        assert await delivery.commit(stage, entry, index.write(names, 1, message, old)) == 1
+        assert await delivery.commit(stage, entry, index.write(names, FIRST, message, old)) == 1
 
 
 def index_message(
@@ -76,7 +78,7 @@ def endings(names: Namespace) -> Endings:
 
 async def find(redis: Any, names: Namespace, **asked: Any) -> list[Hit]:
     query = Query(**{"question": "none", "collection": "c", **asked})
-    active = await life.active(redis, names, query)
+    active = await life.active(redis, names, nobody(), query)
     found = await index.find(redis, names, active, query, vector().tobytes(), REACH)
     assert found is not None
     return list(found)
@@ -88,14 +90,14 @@ async def test_words_count_in_full_inside_a_scope(redis: Any, names: Namespace) 
     telling = "rarefied richness for the same number of individuals of a species"
     await store(redis, names, {"first": [telling, *filler[:15]], "second": filler[15:]})
     command = search.lexical(
-        names.search_index(1),
+        names.search_index(FIRST),
         "c",
         [],
         "Why is richness rarefied to the same number of individuals?",
         5,
     )
     assert command is not None
-    hits = search.read_hits(names.chunk_prefix(1), await redis.execute_command(*command))
+    hits = search.read_hits(names.chunk_prefix(FIRST), await redis.execute_command(*command))
     assert next(iter(hits.values())).text == telling
 
 
@@ -169,3 +171,14 @@ async def test_two_versions_at_the_same_time_leave_one(redis: Any, names: Namesp
     await asyncio.gather(*(delivery.process(stage, entry) for entry in reversed(entries)))
     hits = await find(redis, names, question="old new")
     assert [hit.text for hit in hits] == ["new"]
+
+
+async def test_a_lost_index_is_an_outage(redis: Any, names: Namespace) -> None:
+    """Questions would become dead letters where a cluster has moved their namespace."""
+    await store(redis, names, {"a": ["tide"]})
+    await redis.execute_command("FT.DROPINDEX", names.search_index(FIRST))
+    with pytest.raises(redis_errors.ResponseError) as lost:
+        await find(redis, names, question="tide")
+    assert isinstance(classify(lost.value), RedisUnavailable)
+    await store(redis, names, {"b": ["moon"]})
+    assert {hit.document_id for hit in await find(redis, names, question="tide")} == {"a", "b"}

@@ -214,13 +214,13 @@ async def test_the_same_bytes_again_change_nothing(stack: Stack, redis: Any) -> 
             await client.ingest(text.encode(), document_id="twice", name="a.txt")
             [state] = [state async for state in client.wait_ingested(["twice"])]
             assert (state.state, state.chunks) == ("ingested", 1)
-            redis.hsetnx("rag:chunks:1:twice:0", "mark", "of the first time")
-        before = redis.hgetall("rag:chunks:1:twice:0")
+            redis.hsetnx("rag:chunk:twice:0", "mark", "of the first time")
+        before = redis.hgetall("rag:chunk:twice:0")
         assert before[b"mark"] == b"of the first time"
         await client.ingest(b"Only oaks stood in the second forest.", document_id="twice")
         async for _ in client.wait_ingested(["twice"]):
             pass
-    assert b"oaks" in redis.hget("rag:chunks:1:twice:0", "text")
+    assert b"oaks" in redis.hget("rag:chunk:twice:0", "text")
     assert b"Beech" in before[b"text"]
 
 

@@ -13,14 +13,17 @@ from services.retriever import life, rebuild
 from services.retriever.filling import Told
 from shared import generations
 from shared.documents import remove
-from shared.errors import OtherEmbedder, OutdatedIndex, RebuildRunning, UnknownCollection
+from shared.errors import OtherEmbedder, OutdatedIndex, RebuildRunning
+from shared.generations import FIRST
 from shared.streams import Namespace
+from shared.triton import EMBEDDER
 from tests.integration.rebuilds import BOTH, DONE_BEFORE_DEATH, NEW, OLD, SILENT, Library
 from tests.redis_server import RedisAddress
 
 DOCUMENTS = 12
 MOST_CHUNKS = 4
 WRITES = 100
+SAME_LENGTH = ("another model", OLD[1])
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ async def seen(library: Library, model: str = OLD[0]) -> tuple[dict[str, int], s
 async def left(redis: Any, names: Namespace) -> set[str]:
     """What there is beside documents, their chunks and streams."""
     keys = [key.decode() async for key in redis.scan_iter(match=f"{names.name}:*", count=1_000)]
-    usual = (names.document(""), names.chunk_prefix(2), names.index, names.collections)
+    usual = (names.document(""), names.chunk_prefix(FIRST + 1), names.index, names.collections)
     return {key for key in keys if not key.startswith(usual)}
 
 
@@ -98,7 +101,7 @@ async def test_searches_go_on_while_the_index_is_rebuilt(
     expected = {one: version for one, version in versions.items() if one not in gone}
     assert await seen(library, NEW[0]) == (expected, NEW[0])
     assert await left(redis, names) == {names.generations}
-    assert not await life.exists(redis, names, 1)
+    assert not await life.exists(redis, names, FIRST)
 
 
 async def test_a_killed_rebuild_goes_on_where_it_was(
@@ -143,7 +146,7 @@ async def test_what_was_embedded_before_the_switch_is_embedded_again(
     await library.ingest("b", ["blue larch"], model=OLD[0])
     hits, _ = await library.answer("blue larch", NEW[0])
     assert {hit.text for hit in hits} == {"red larch", "blue larch"}
-    found = await redis.hget(names.chunk(2, "b", 0), "embedding")
+    found = await redis.hget(names.chunk(FIRST + 1, "b", 0), "embedding")
     assert len(found) == 4 * NEW[1]
 
 
@@ -204,7 +207,7 @@ async def test_a_rebuild_can_be_given_up(redis: Any, names: Namespace, library: 
     assert await rebuild.abandon(redis, names)
     await rebuild.remove_old(redis, names)
     assert await rebuild.begin(redis, names, library.embedders) is None
-    assert await left(redis, names) == {names.generations, names.chunk(1, "a", 0)}
+    assert await left(redis, names) == {names.generations, names.chunk(FIRST, "a", 0)}
     assert [hit.text for hit in await library.ask("larch")] == ["red larch"]
 
 
@@ -231,24 +234,41 @@ async def test_a_model_that_nobody_serves_is_an_error_with_a_way_out(
     del redis, names
 
 
-async def test_an_index_from_before_is_refused_and_rebuilt(
+async def test_an_index_from_before_becomes_the_first(
     redis: Any, names: Namespace, library: Library
 ) -> None:
-    """Its documents would be there, and no search would find one."""
+    """After an upgrade its documents would be there, and no search would find one."""
     await library.ingest("a", ["red larch"])
-    fields = await redis.hgetall(names.chunk(1, "a", 0))
-    await redis.hset(names.chunk(0, "a", 0), mapping=fields)
-    await redis.delete(names.generations, names.chunk(1, "a", 0))
-    await redis.execute_command("FT.DROPINDEX", names.search_index(1))
-    with pytest.raises(UnknownCollection):
-        await library.ask("larch")
-    older = generations.Generation(number=0, schema=0, model="", dim=OLD[1])
-    await life.create(redis, names, older)
+    await redis.delete(names.generations)  # as the release before left it
+    assert [hit.text for hit in await library.ask("larch", EMBEDDER)] == ["red larch"]
+    await library.ingest("b", ["blue larch"], model=EMBEDDER)
+    assert len(await library.ask("larch")) == 2
+    there = (await generations.read(redis, names)).active
+    assert there == generations.Generation(number=FIRST, schema=1, model=OLD[0], dim=OLD[1])
+
+
+async def test_a_first_document_may_come_from_the_release_before(
+    redis: Any, names: Namespace, library: Library
+) -> None:
+    """The index would be of a model that nobody serves, and no question be answered."""
+    await library.ingest("a", ["red larch"], model=EMBEDDER)
+    assert [hit.text for hit in await library.ask("larch")] == ["red larch"]
+    assert (await generations.read(redis, names)).active is not None
+
+
+async def test_an_index_from_before_of_another_model_is_refused_and_rebuilt(
+    redis: Any, names: Namespace, library: Library
+) -> None:
+    """An embedder exchanged together with the release would find passages at random."""
+    await library.ingest("a", ["red larch"])
+    await redis.delete(names.generations)
+    library.triton.served = {"embedder": SAME_LENGTH}
     with pytest.raises(OutdatedIndex, match="ragstream index rebuild"):
-        await library.ask("larch")
+        await library.ask("larch", SAME_LENGTH[0])
     await library.rebuild()
-    assert [hit.text for hit in await library.ask("larch", NEW[0])] == ["red larch"]
-    assert await redis.exists(names.chunk(0, "a", 0)) == 0
+    found = await library.ask("larch", SAME_LENGTH[0])
+    assert [hit.text for hit in found] == ["red larch"]
+    assert await redis.exists(names.chunk(FIRST, "a", 0)) == 0
     assert (await generations.read(redis, names)).old is None
 
 

@@ -8,9 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.errors import RagstreamError, RedisRefused, RedisUnavailable, SettingsError
-from shared.redis import check, connect, url_from
+from shared.redis import check, connect
+from shared.redis_url import url_from
 from shared.settings import CommonSettings, load
-from tests.redis_server import RedisAddress
+from tests.chaos.servers import free_ports
+from tests.redis_server import RedisAddress, running_redis
 from tests.tls_proxy import Certificates, make_certificates, tls_before
 
 
@@ -115,6 +117,39 @@ def test_a_sentinel_url_names_sentinels_and_a_master(url: str) -> None:
         connect(url)
     with pytest.raises(SettingsError):
         load(CommonSettings, {"RAGSTREAM_REDIS_URL": url})
+
+
+@pytest.mark.parametrize(("password", "said"), [("", "no cluster"), ("wrong", "let us in")])
+async def test_what_is_no_cluster_is_named(
+    redis_server: RedisAddress, password: str, said: str
+) -> None:
+    """A worker would wait for ever for a cluster that is none, or that does not let it in."""
+    url = f"redis+cluster://127.0.0.1:1,127.0.0.1:{redis_server.port}"
+    client = connect(url, password or redis_server.password, namespace="{rag}")
+    with pytest.raises(RedisRefused, match=said):
+        await check(client)
+    await client.aclose()
+
+
+async def test_a_cluster_over_tls(certificates: Certificates, tmp_path: Path) -> None:
+    """The nodes that a cluster names would be spoken to without TLS, or trusted unseen."""
+    [bus] = free_ports(1)
+    lines = ["cluster-enabled yes", f"cluster-port {bus}"]
+    node = running_redis(tmp_path / "node", search=False, password="of one", lines=lines)  # noqa: S106 - a server of its own
+    other = make_certificates(tmp_path).authority
+    with node as server:
+        async with tls_before(server.port, certificates) as port:
+            async with connect(server.url, server.password) as admin:
+                await admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
+                await admin.config_set("cluster-announce-port", port)
+            more = {
+                "RAGSTREAM_REDIS_URL": f"rediss+cluster://127.0.0.1:{port}",
+                "RAGSTREAM_NAMESPACE": "{rag}",
+            }
+            ours = variables(server, port, ca=certificates.authority)
+            assert await outcome({**ours, **more}) is None
+            strange = variables(server, port, ca=other)
+            assert isinstance(await outcome({**strange, **more}), RedisRefused)
 
 
 async def test_redis_that_never_syncs_is_named(redis: Any) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -18,13 +19,18 @@ from click.testing import CliRunner
 from services.cli.main import cli
 from services.cli.part import WORKERS
 from services.cli.session import Session
+from services.console import handler
+from services.console.live import Live, Watch
+from shared.backlog import Backlog
 from shared.bulk import Bulk
 from shared.claims import forget_gone
 from shared.client import RagstreamClient
 from shared.dead import drop, list_dead, redrive
 from shared.documents import each_document
 from shared.errors import Overloaded
+from shared.generations import FIRST
 from shared.messages import Query, encode_json
+from shared.metrics import LAG, Metrics
 from shared.pipeline import look
 from shared.redis import connect
 from shared.streams import DATA, Entry, Namespace, bury
@@ -154,7 +160,7 @@ async def _rebuild(server: RedisAddress, passwords: Path, triton: TritonPorts) -
     assert done == {"outcome": "rebuilt", "model": f"hash of {EMBEDDER_NEXT}"}
     shown = await ragstream("index", "show", "--json")
     [one] = shown["generations"]
-    assert (one["number"], one["model"], one["chunks"]) == (2, f"hash of {EMBEDDER_NEXT}", 1)
+    assert (one["number"], one["model"], one["chunks"]) == (1, f"hash of {EMBEDDER_NEXT}", 1)
 
 
 async def _ask_a_set(url: str, password: str) -> None:
@@ -203,6 +209,23 @@ async def test_who_reads_a_group_forgets_who_is_gone(
         async with connect(*login(server, passwords, user)) as client:
             assert await forget_gone(client, stream, "swept", 0) == 1
         await admin.xgroup_destroy(stream, "swept")
+
+
+@pytest.mark.parametrize(("user", "stream"), [row for row in SWEPT if row[0] in WORKERS])
+async def test_a_worker_sees_what_waits_for_it(
+    server: RedisAddress, passwords: Path, user: str, stream: str
+) -> None:
+    """Its metrics would have no lag, and nobody be told that it falls behind."""
+    metrics = Metrics(user)
+    async with connect(server.url, server.password) as admin:
+        await admin.xgroup_create(stream, "seen", mkstream=True)
+        await admin.xadd(stream, {DATA: b"waits"})
+        async with connect(*login(server, passwords, user)) as client:
+            await Backlog(client, [(stream, "seen")], metrics).look()
+        await admin.xtrim(stream, maxlen=0)
+        await admin.xgroup_destroy(stream, "seen")
+    name = f"ragstream_{user}_{LAG.name}"
+    assert metrics.registry.get_sample_value(name, {"stream": stream}) == 1
 
 
 FORBIDDEN = [
@@ -276,6 +299,30 @@ async def test_an_operator_looks_and_repairs(server: RedisAddress, passwords: Pa
     await _no_right_was_missed(server)
 
 
+async def test_the_console_needs_no_more_rights_than_an_operator(
+    server: RedisAddress, passwords: Path
+) -> None:
+    """The page would stay empty, or refuse a question, where Redis has users."""
+    names, question = Namespace("rag"), Query(id="of-the-console", question="Why?")
+    url, password = login(server, passwords, "operator")
+    async with connect(server.url, server.password) as admin:
+        await admin.acl_log_reset()
+        await admin.hset(names.chunk(FIRST, "d", 0), "text", "Bread rises.")
+        async with connect(url, password) as redis, RagstreamClient(url, password=password) as own:
+            asked = handler.ask(own, question, 0.1)
+            told = [one async for one in asked]
+            assert told[-1].startswith(b'event: error\ndata: {"code":"no_answer"')
+            watch = Watch(every_s=1, visible_s=15, clock=time.monotonic)
+            seen = await Live(redis, names, watch).latest()
+            assert (seen.problem, seen.queries[0].id) == (None, "of-the-console")
+            assert (await handler.look_up(redis, names, question.id)).whereabouts.ahead == 0
+            assert (await handler.passage(redis, names, "d:0")).text == "Bread rises."
+            assert (await handler.letters(redis, names, None)).length == 0
+            assert await own.cancel(question.id)
+        await admin.delete(names.queries, names.chunk(FIRST, "d", 0), names.cancelled(question.id))
+    await _no_right_was_missed(server)
+
+
 async def test_keda_sees_what_waits(server: RedisAddress, passwords: Path) -> None:
     """Nothing would be scaled."""
     names = Namespace("rag")
@@ -322,3 +369,24 @@ def test_a_user_without_a_password_does_not_exist(tmp_path: Path) -> None:
     default, client = render(tmp_path).splitlines()
     assert default == "user default off"  # Redis would give it all rights and no password
     assert client.startswith("user client on resetpass #")
+
+
+async def test_users_of_several_namespaces_on_a_cluster(
+    server: RedisAddress, passwords: Path
+) -> None:
+    """A worker could not ask who owns its slot, or be given all namespaces of a deployment."""
+    written = render(passwords, RAGSTREAM_NAMESPACE="{rag-*}").splitlines()
+    [rules] = [line.split()[2:] for line in written if line.startswith("user client ")]
+    async with connect(server.url, server.password) as admin:
+
+        async def may(*words: str) -> bool:
+            said = await admin.execute_command("ACL", "DRYRUN", *words)
+            return bool(said == b"OK")
+
+        for user in (*WORKERS, "client", "operator"):
+            assert await may(user, "CLUSTER", "SLOTS"), user
+            assert not await may(user, "CLUSTER", "RESET"), user
+        await admin.execute_command("ACL", "SETUSER", "of-several", *rules)
+        assert await may("of-several", "XADD", "{rag-7}:queries", "*", "a", "b")
+        assert not await may("of-several", "XADD", "{rag-7}:dead", "*", "a", "b")
+        assert not await may("of-several", "XADD", "{other-7}:queries", "*", "a", "b")

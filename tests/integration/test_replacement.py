@@ -47,7 +47,7 @@ async def replace_one(
 async def seen_whole(redis: Any, names: Namespace) -> set[tuple[str, int]]:
     """Search all documents; returns the version of each, seen whole and alone."""
     query = Query(question="larch", collection="c", document_ids=IDS)
-    active = await life.active(redis, names, query)
+    active = await life.active(redis, names, nobody(), query)
     hits = await index.find(redis, names, active, query, vector().tobytes(), REACH)
     assert hits is not None
     texts: dict[str, list[str]] = {one: [] for one in IDS}

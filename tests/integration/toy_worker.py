@@ -5,10 +5,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from shared.delivery import Stage
-from shared.streams import DATA, Effect, Entry
-from shared.worker import serve, worker
+from shared.streams import DATA, Effect, Entry, Namespace
+from shared.worker import serve, workers
 
 GROUP = "toy"
 
@@ -24,16 +25,17 @@ def _nobody(*_: object) -> Sequence[Effect]:
 
 async def run() -> None:
     """Serve until told to stop."""
-    async with worker(GROUP) as w:
+    async with workers(GROUP) as each:
+        await serve({w: [stage(w.names)] for w in each})
 
-        async def handle(entry: Entry, data: bytes) -> list[Effect]:
-            return await copy(entry, data, out=w.names.key("out"))
 
-        def decode(entry: Entry) -> bytes:
-            return entry.data or b""
+def stage(names: Namespace) -> Stage[bytes]:
+    """The one stage of a namespace."""
 
-        stage = Stage(w.names.key("in"), GROUP, decode, handle, _nobody)
-        await serve(w, [stage])
+    def decode(entry: Entry) -> bytes:
+        return entry.data or b""
+
+    return Stage(names.key("in"), GROUP, decode, partial(copy, out=names.key("out")), _nobody)
 
 
 if __name__ == "__main__":

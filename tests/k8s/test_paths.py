@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from services.cli.part import WORKERS
-from tests.k8s.manifests import OVERLAYS, ROOT, overlay
+from tests.k8s.manifests import OVERLAYS, ROOT, of_kind, overlay, workloads
 from tests.k8s.paths import denies_by_default, inner_paths, outer_paths
 
-REDIS, GRPC = 6379, 8001
+REDIS, GRPC, PROBES = 6379, 8001, 8080
 
 
 def wanted(name: str) -> set[tuple[str, str, int]]:
@@ -47,8 +47,27 @@ def test_strangers_come_in_at_known_doors_alone(name: str) -> None:
         (("ragstream.io/clients", "true"), REDIS),
         (("ragstream.io/monitoring", "true"), 8002),
     }
-    keda = {(("kubernetes.io/metadata.name", "keda"), REDIS)}
-    assert found == (doors if name == "dev" else doors | keda)
+    more = {
+        "dev": set(),
+        "gpu": {(("kubernetes.io/metadata.name", "keda"), REDIS)},
+        "production": {
+            (("kubernetes.io/metadata.name", "keda"), REDIS),
+            (("ragstream.io/monitoring", "true"), PROBES),
+        },
+    }
+    assert found == doors | more[name]
+
+
+def test_prometheus_reaches_every_worker() -> None:
+    """A dashboard would stay empty, and every alert about what is missing fire."""
+    [policy] = [
+        item
+        for item in of_kind(overlay("production"), "NetworkPolicy")
+        if item["metadata"]["name"] == "workers-from-monitoring"
+    ]
+    wanted = policy["spec"]["podSelector"]["matchLabels"].items()
+    pods = workloads(overlay("production")).items()
+    assert {name for name, pod in pods if wanted <= pod.labels.items()} == set(WORKERS)
 
 
 def test_a_path_needs_both_ends() -> None:

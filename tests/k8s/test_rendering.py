@@ -1,4 +1,4 @@
-"""Every overlay is what Kubernetes and KEDA take."""
+"""Every overlay is what Kubernetes, KEDA and the Prometheus operator take."""
 
 import json
 import re
@@ -11,7 +11,11 @@ from typing import Any
 import kubernetes_validate
 import pytest
 from cloudcoil.models.keda.v1alpha1 import ScaledObject, TriggerAuthentication
+from cloudcoil.models.prometheus_operator.v1 import PodMonitor, PrometheusRule
+from pydantic import BaseModel
 
+from services.cli.part import WORKERS
+from shared.settings import CommonSettings, load
 from tests.k8s.manifests import (
     K8S,
     NAMESPACE,
@@ -27,7 +31,13 @@ from tests.k8s.manifests import (
 )
 
 VERSIONS = ("1.30", "1.34", "1.35", "1.36", "1.37")  # the oldest that will do, and the newest
-KEDA = {"ScaledObject": ScaledObject, "TriggerAuthentication": TriggerAuthentication}
+# Kinds that Kubernetes does not have by itself: those of KEDA and of the Prometheus operator.
+CUSTOM: dict[str, type[BaseModel]] = {
+    "ScaledObject": ScaledObject,
+    "TriggerAuthentication": TriggerAuthentication,
+    "PodMonitor": PodMonitor,
+    "PrometheusRule": PrometheusRule,
+}
 DOCS = ROOT / "docs" / "kubernetes.md"
 CLUSTER_WIDE = {"Namespace", "PriorityClass"}
 
@@ -42,25 +52,25 @@ def every_object() -> list[Object]:
 def test_kubernetes_takes_every_object(version: str) -> None:
     """`kubectl apply` would refuse it, or drop a field that somebody counts on."""
     for item in every_object():
-        if item["kind"] not in KEDA:
+        if item["kind"] not in CUSTOM:
             kubernetes_validate.validate(item, version, strict=True)
 
 
-def test_keda_takes_every_object() -> None:
-    """Nothing would be scaled."""
-    scaled = [item for item in every_object() if item["kind"] in KEDA]
-    assert {item["kind"] for item in scaled} == set(KEDA)
-    for item in scaled:
-        assert unknown_to_keda(item) == {}
+def test_their_operators_take_every_object() -> None:
+    """Nothing would be scaled, or scraped."""
+    custom = [item for item in every_object() if item["kind"] in CUSTOM]
+    assert {item["kind"] for item in custom} == set(CUSTOM)
+    for item in custom:
+        assert unknown(item) == {}
 
 
-def unknown_to_keda(item: Object) -> object:
-    """What of an object is left once the fields of KEDA's CRD are taken away.
+def unknown(item: Object) -> object:
+    """What of an object is left once the fields of its CRD are taken away.
 
     Raises:
         pydantic.ValidationError: a field is missing or of another type.
     """
-    read = KEDA[item["kind"]].model_validate(item)
+    read = CUSTOM[item["kind"]].model_validate(item)
     known = read.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return _left(item, known)
 
@@ -75,12 +85,12 @@ def _left(given: object, known: object) -> object:
     return None if given == known else given
 
 
-def test_a_field_that_keda_does_not_have_is_seen() -> None:
+def test_a_field_that_a_crd_does_not_have_is_seen() -> None:
     """The test above would pass whatever is written."""
     [item, *_] = of_kind(overlay("gpu"), "ScaledObject")
     wrong: dict[str, Any] = json.loads(json.dumps(item))
     wrong["spec"]["minReplicas"] = 3
-    assert unknown_to_keda(wrong) == {"spec": {"minReplicas": 3}}
+    assert unknown(wrong) == {"spec": {"minReplicas": 3}}
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -102,12 +112,24 @@ def test_a_redis_of_somebody_else_takes_the_place_of_ours(tmp_path: Path) -> Non
         kubernetes_validate.validate(item, VERSIONS[-1], strict=True)
 
 
+def test_traces_go_from_every_worker_to_the_collector(tmp_path: Path) -> None:
+    """A path would be missing: spans would be dropped, and nobody be told by the manifests."""
+    objects = render(with_components(tmp_path, "traces"))
+    for worker in WORKERS:
+        settings = load(CommonSettings, environment(objects, workloads(objects)[worker].main))
+        assert settings.otlp_url.endswith(":4317")
+        assert workloads(objects)[worker].labels["app.kubernetes.io/component"] == "worker"
+    [policy] = [one for one in objects if one["metadata"]["name"] == "traces"]
+    assert policy["spec"]["egress"][0]["ports"] == [{"port": 4317}]
+    kubernetes_validate.validate(policy, VERSIONS[-1], strict=True)
+
+
 def test_every_component_is_used() -> None:
     """It would be written, and rendered by nobody."""
     texts = [path.read_text("utf-8") for path in K8S.rglob("kustomization.yaml")]
     for component in (K8S / "components").iterdir():
         used = any(f"components/{component.name}\n" in text for text in texts)
-        assert used or component.name == "external-redis"  # rendered above
+        assert used or component.name in {"external-redis", "traces"}  # rendered above
 
 
 def _up_to(folder: Path) -> Path:

@@ -332,7 +332,7 @@ def test_down_without_a_stack_says_so_and_exits_with_0(tmp_path: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, f"nothing runs on {tmp_path}\n")
 
 
-COMMANDS = ["up", "down", "status", "logs", "ingest", "ask", "cancel", "worker"]
+COMMANDS = ["up", "down", "status", "console", "logs", "ingest", "ask", "cancel", "worker"]
 DEAD = ["dead list", "dead show", "dead redrive", "dead drop"]
 
 

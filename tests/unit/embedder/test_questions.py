@@ -92,3 +92,17 @@ def test_the_address_of_a_bad_question_is_found_where_there_is_one(
 ) -> None:
     """Somebody would wait for ever for the answer to a question of the wrong shape."""
     assert peek_id(given) == expected
+
+
+@pytest.mark.parametrize("given", ["null", "5", '["x"]', '{"a":1}'])
+def test_a_trace_context_that_is_no_text_is_left_out(given: str) -> None:
+    """A library that writes null where nobody traces would cost each question its answer."""
+    asked = read(entry(data=f'{{"question":"why?","traceparent":{given},"id":"a"}}'))
+    assert asked == Query(id="a", question="why?")
+    with pytest.raises(InvalidMessage, match="top_k"):
+        read(entry(data=f'{{"question":"why?","traceparent":{given},"top_k":0}}'))
+
+
+def test_a_trace_context_of_other_bytes_costs_nothing() -> None:
+    """As above, where a question comes as plain fields."""
+    assert read(entry(question="why?", traceparent=b"\xff")).question == "why?"

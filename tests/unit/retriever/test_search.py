@@ -18,7 +18,8 @@ def test_a_scope_of_documents_is_searched_exactly() -> None:
         "(@collection:{$collection} @document_id:{$d0|$d1})"
         "=>[KNN $limit @embedding $vector HYBRID_POLICY ADHOC_BF AS distance]"
     )
-    assert "HYBRID_POLICY" not in str(search.dense(INDEX, "c", [], b"vector", 5)[2])
+    wide = str(search.dense(INDEX, "c", [], b"vector", 5)[2])
+    assert "HYBRID_POLICY BATCHES EF_RUNTIME 200" in wide
 
 
 @given(
