@@ -108,8 +108,8 @@ async def remove(redis: Redis, names: Namespace, document_id: str) -> DocumentSt
                 return found
             seconds, microseconds = await redis.time()
             version = f"{seconds * 1000 + microseconds // 1000}-0"
-            stays = {"state": REMOVED, "version": version}
-            goes = [one for one in await pipe.hkeys(record) if one.decode() not in stays]
+            stays: dict[Any, Any] = {b"state": REMOVED, b"version": version}
+            goes = [one for one in await pipe.hkeys(record) if one not in stays]
             pipe.multi()
             for at in range(found.chunks):
                 pipe.delete(names.chunk(number, document_id, at))
