@@ -26,4 +26,4 @@ def test_no_commit_makes_a_key_that_it_has_removed(old_chunks: int) -> None:
     removed = [effect.key for effect in effects if effect.command == "DEL"]
     written = [effect.key for effect in effects if effect.command == "HSET"]
     assert not set(removed) & set(written)
-    assert removed == [NAMES.chunk("d", number) for number in range(2, old_chunks)]
+    assert removed == [NAMES.chunk(2, "d", number) for number in range(2, old_chunks)]
