@@ -21,6 +21,7 @@ from services.cli.part import WORKERS
 from services.cli.session import Session
 from services.console import handler
 from services.console.live import Live, Watch
+from shared import generations
 from shared.backlog import Backlog
 from shared.bulk import Bulk
 from shared.claims import forget_gone
@@ -28,7 +29,7 @@ from shared.client import RagstreamClient
 from shared.dead import drop, list_dead, redrive
 from shared.documents import each_document
 from shared.errors import Overloaded
-from shared.generations import FIRST
+from shared.generations import UNKNOWN
 from shared.messages import Query, encode_json
 from shared.metrics import LAG, Metrics
 from shared.pipeline import look
@@ -307,7 +308,9 @@ async def test_the_console_needs_no_more_rights_than_an_operator(
     url, password = login(server, passwords, "operator")
     async with connect(server.url, server.password) as admin:
         await admin.acl_log_reset()
-        await admin.hset(names.chunk(FIRST, "d", 0), "text", "Bread rises.")
+        searched = (await generations.read(admin, names)).active or UNKNOWN
+        chunk = names.chunk(searched.number, "d", 0)
+        await admin.hset(chunk, "text", "Bread rises.")
         async with connect(url, password) as redis, RagstreamClient(url, password=password) as own:
             asked = handler.ask(own, question, 0.1)
             told = [one async for one in asked]
@@ -319,7 +322,7 @@ async def test_the_console_needs_no_more_rights_than_an_operator(
             assert (await handler.passage(redis, names, "d:0")).text == "Bread rises."
             assert (await handler.letters(redis, names, None)).length == 0
             assert await own.cancel(question.id)
-        await admin.delete(names.queries, names.chunk(FIRST, "d", 0), names.cancelled(question.id))
+        await admin.delete(names.queries, chunk, names.cancelled(question.id))
     await _no_right_was_missed(server)
 
 
