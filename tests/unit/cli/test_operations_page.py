@@ -19,5 +19,5 @@ def test_the_page_has_todays_numbers() -> None:
     assert f"alone keeps {load(EmbedderSettings, {}).concurrency} entries in hand" in page
     assert f"a generator has {load(GeneratorSettings, {}).concurrency} questions in hand" in page
     assert f"a Triton on a CPU runs {running.default}" in page
-    assert load(IngestorSettings, {}).concurrency == 2, "two documents at once"
+    assert f"one has {load(IngestorSettings, {}).concurrency} documents in hand" in page
     assert f"Past {most:,} entries" in page

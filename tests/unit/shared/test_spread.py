@@ -1,8 +1,9 @@
 """Where a question falls to, and several subscriptions read as one."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,3 +51,19 @@ async def test_all_sources_are_read_and_closed() -> None:
         assert await anext(items) == "c"
         assert "c" not in used, "acknowledged before it was used"
     assert "c closed" in used
+
+
+async def test_a_source_that_misses_a_cancel_is_cancelled_again() -> None:
+    """A subscription would hang at its end, as redis-py's reads let it now and then."""
+
+    async def deaf() -> AsyncGenerator[str]:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+        yield "never"
+
+    async def once() -> AsyncGenerator[str]:
+        yield "a"
+
+    async with asyncio.timeout(10), aclosing(_merged([deaf(), once()])) as items:
+        assert await anext(items) == "a"
