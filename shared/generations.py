@@ -83,7 +83,7 @@ def parse(fields: Mapping[bytes, bytes]) -> Generations:
         next=named(b"next"),
         old=named(b"old"),
         last=int(fields.get(b"last", 0)),
-        listed=b"listed" in fields,
+        listed=b"next" in fields and fields.get(b"listed") == fields[b"next"],
     )
 
 

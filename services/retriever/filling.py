@@ -14,10 +14,11 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import WatchError
 
 from services.embedder.batching import Batcher
+from services.retriever.search import VECTORS
 from shared import generations
 from shared.documents import pages
 from shared.errors import RebuildRunning
-from shared.generations import UNKNOWN, Generation
+from shared.generations import UNKNOWN, Generation, Generations
 from shared.streams import Namespace
 
 _PAGE = 1_000
@@ -38,14 +39,31 @@ class Told:
     trouble: Callable[[str], None]
 
 
-async def list_documents(redis: Redis, names: Namespace) -> None:
-    """Let every document wait that is there, once."""
-    if (await generations.read(redis, names)).listed:
+async def check(redis: Redis, names: Namespace, generation: Generation) -> Generations:
+    """What there is, as long as this generation is the one that is being filled.
+
+    Raises:
+        RebuildRunning: the rebuild was given up, or another process finished it.
+    """
+    there = await generations.read(redis, names)
+    if there.next != generation:
+        raise RebuildRunning("this rebuild was given up, or another process finished it")
+    return there
+
+
+async def list_documents(redis: Redis, names: Namespace, generation: Generation) -> None:
+    """Let every document wait that is there, once.
+
+    Raises:
+        RebuildRunning: see `check`.
+    """
+    if (await check(redis, names, generation)).listed:
         return
     prefix = names.document("")
     async for page in pages(redis, prefix):
         await redis.sadd(names.reembed, *(key.decode().removeprefix(prefix) for key in page))
-    await redis.hset(names.generations, "listed", "1")
+    # the number: of a process that was frozen here, a later rebuild would believe a mere "yes"
+    await redis.hset(names.generations, "listed", str(generation.number))
 
 
 async def waiting(redis: Redis, names: Namespace) -> int:
@@ -81,7 +99,7 @@ class Filling:
 
         Raises:
             Outage, Overloaded, InferenceRefused: of the batcher.
-            RebuildRunning: the rebuild was given up, or another process finished it.
+            RebuildRunning: see `check`.
         """
         while some := await self._some():
             documents = iter(some)
@@ -108,7 +126,7 @@ class Filling:
         names, number = self.names, self.generation.number
         async with self.redis.pipeline(transaction=True) as pipe:
             await pipe.watch(names.document(document_id), names.generations)
-            searched = await self._searched(pipe)
+            searched = (await check(pipe, names, self.generation)).active or UNKNOWN
             count = _number(await pipe.hget(names.document(document_id), "chunks"))
             held = _number(await pipe.hget(names.reembedded, document_id))
             chunks = await self._chunks(searched, document_id, count)
@@ -124,12 +142,6 @@ class Filling:
                 return False
             return True
 
-    async def _searched(self, pipe: Pipeline) -> Generation:
-        there = await generations.read(pipe, self.names)
-        if there.next != self.generation:
-            raise RebuildRunning("this rebuild was given up, or another process finished it")
-        return there.active or UNKNOWN
-
     async def _chunks(self, searched: Generation, document_id: str, count: int) -> _Chunks:
         """The document's chunks by their numbers; some are missing if it is just replaced."""
         async with self.redis.pipeline(transaction=False) as pipe:
@@ -143,7 +155,8 @@ class Filling:
         texts = [chunk[b"text"].decode() for chunk in chunks.values()]
         tokens = [int(chunk[b"tokens"]) for chunk in chunks.values()]
         vectors = await self.batcher.vectors(texts, tokens)
-        return {at: one.astype("<f4").tobytes() for at, one in zip(chunks, vectors, strict=True)}
+        packed = (VECTORS.pack(one.astype("<f4").tobytes()) for one in vectors)
+        return dict(zip(chunks, packed, strict=True))
 
 
 def _write(

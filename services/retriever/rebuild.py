@@ -10,19 +10,19 @@ All that a rebuild knows stands in Redis, so that one that was killed is gone on
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from redis.asyncio import Redis
-from redis.exceptions import WatchError
+from redis.asyncio.client import Pipeline
 
 from services.embedder.batching import Batcher
 from services.retriever import life
-from services.retriever.filling import Filling, Told, list_documents
+from services.retriever.filling import Filling, Told, check, list_documents
 from shared import generations
 from shared.delivery import RetryPolicy
 from shared.documents import pages
@@ -34,10 +34,11 @@ from shared.errors import (
     RebuildRunning,
     TritonUnavailable,
 )
-from shared.generations import SCHEMA, UNKNOWN, Generation
+from shared.generations import SCHEMA, UNKNOWN, Generation, Generations
 from shared.streams import Namespace
 from shared.triton import EMBEDDER, EMBEDDER_NEXT
 
+T = TypeVar("T")
 HELD_S = 15.0
 BATCH_TOKENS = 4_096  # as RAGSTREAM_EMBEDDER_BATCH_TOKENS: a question waits for one request at most
 
@@ -88,37 +89,58 @@ async def begin(redis: Redis, names: Namespace, embedders: Embedders) -> Generat
     """
     with suppress(OutdatedIndex):
         await life.known(redis, names, embedders)
-    there, served = await life.present(redis, names), await embedders.served()
-    if (following := there.next) is not None:
-        generations.check_schema(following)
-        if following.model not in served.values():
-            raise OtherEmbedder(
-                f"a rebuild with {following.model} was begun, and Triton serves "
-                f"{' and '.join(served.values())}: let it serve that model again, or give the "
-                "rebuild up with `ragstream index rebuild --abandon`"
-            )
+    served = await embedders.served()
+
+    async def set_next(pipe: Pipeline) -> Generation | None:
+        there = await life.present(pipe, names)
+        if there.next is not None:
+            return _begun(there.next, served)
+        following = await _following(there, served, embedders)
+        if following and there.active:
+            field, said = generations.facts(following)
+            # `active` is not noted yet for an index from before there were generations
+            active = str(there.active.number)
+            pipe.multi()
+            noted: dict[Any, Any] = {field: said, "next": field, "last": field, "active": active}
+            pipe.hset(names.generations, mapping=noted)
         return following
-    model = served.get(EMBEDDER_NEXT, served[EMBEDDER])
-    if (active := there.active) is None or (active.model, active.schema) == (model, SCHEMA):
+
+    return await _change(redis, set_next, names.generations)
+
+
+def _begun(following: Generation, served: Mapping[str, str]) -> Generation:
+    """The generation that an earlier rebuild has begun, if it can be gone on with."""
+    generations.check_schema(following)
+    if following.model not in served.values():
+        raise OtherEmbedder(
+            f"a rebuild with {following.model} was begun, and Triton serves "
+            f"{' and '.join(served.values())}: let it serve that model again, or give the "
+            "rebuild up with `ragstream index rebuild --abandon`"
+        )
+    return following
+
+
+async def _following(
+    there: Generations, served: Mapping[str, str], embedders: Embedders
+) -> Generation | None:
+    """The generation that is to come, None where the one that is searched is as it should be."""
+    model, active = served.get(EMBEDDER_NEXT, served[EMBEDDER]), there.active
+    if active is None or (active.model, active.schema) == (model, SCHEMA):
         return None
     dim = (await embedders.vectors(["how long?"], model, bulk=True)).shape[1]
-    following = Generation(number=there.last + 1, schema=SCHEMA, model=model, dim=dim)
-    field, said = generations.facts(following)
-    # `active` is not noted yet for an index from before there were generations
-    begun: dict[Any, Any] = {
-        field: said,
-        "next": field,
-        "last": field,
-        "active": str(active.number),
-    }
-    await redis.hset(names.generations, mapping=begun)
-    return following
+    return Generation(number=there.last + 1, schema=SCHEMA, model=model, dim=dim)
+
+
+async def _change(redis: Redis, change: Callable[[Pipeline], Awaitable[T]], *watched: str) -> T:
+    """Look and then change in one transaction, begun anew where one of these keys has changed."""
+    said: Any = await redis.transaction(change, *watched, value_from_callable=True)
+    return cast("T", said)
 
 
 async def prepare(redis: Redis, names: Namespace, generation: Generation) -> None:
     """Make the next generation's search index, and let all documents wait for it."""
     await life.create(redis, names, generation)
-    await list_documents(redis, names)
+    await list_documents(redis, names, generation)
 
 
 async def fill(
@@ -127,7 +149,7 @@ async def fill(
     """Fill the prepared generation, from wherever an earlier rebuild was stopped; switch to it.
 
     Raises:
-        RebuildRunning: it was given up, or another process finished it.
+        RebuildRunning: see `check`.
         InferenceRefused: Triton does not take a chunk's text.
     """
     embed = partial(_patiently, embedders, generation.model, told)
@@ -160,37 +182,35 @@ async def switch(redis: Redis, names: Namespace, generation: Generation) -> bool
         False where a document was written meanwhile and waits again.
 
     Raises:
-        RebuildRunning: the rebuild was given up, or another process finished it.
+        RebuildRunning: see `check`.
     """
-    async with redis.pipeline(transaction=True) as pipe:
-        await pipe.watch(names.generations, names.reembed)
-        there = await generations.read(pipe, names)
-        if there.next != generation:
-            raise RebuildRunning("this rebuild was given up, or another process finished it")
+
+    async def activate(pipe: Pipeline) -> bool:
+        there = await check(pipe, names, generation)
         if not there.listed or await pipe.scard(names.reembed):
             return False
-        pipe.multi()
         was = str((there.active or UNKNOWN).number)
+        pipe.multi()
         pipe.hset(names.generations, mapping={"active": str(generation.number), "old": was})
         pipe.hdel(names.generations, "next", "listed")
         pipe.unlink(names.reembedded)
-        try:
-            await pipe.execute()
-        except WatchError:
-            return False
         return True
+
+    return await _change(redis, activate, names.generations, names.reembed)
 
 
 async def abandon(redis: Redis, names: Namespace) -> Generation | None:
     """Give up what was begun; returns the generation that is to be removed, None for none."""
-    if (following := (await generations.read(redis, names)).next) is None:
-        return None
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.hset(names.generations, "old", str(following.number))
-        pipe.hdel(names.generations, "next", "listed")
-        pipe.unlink(names.reembedded, names.reembed)
-        await pipe.execute()
-    return following
+
+    async def drop_next(pipe: Pipeline) -> Generation | None:
+        if following := (await generations.read(pipe, names)).next:
+            pipe.multi()
+            pipe.hset(names.generations, "old", str(following.number))
+            pipe.hdel(names.generations, "next", "listed")
+            pipe.unlink(names.reembedded, names.reembed)
+        return following
+
+    return await _change(redis, drop_next, names.generations)
 
 
 async def remove_old(redis: Redis, names: Namespace) -> None:
@@ -201,4 +221,10 @@ async def remove_old(redis: Redis, names: Namespace) -> None:
         await redis.execute_command("FT.DROPINDEX", names.search_index(old.number))
     async for page in pages(redis, names.chunk_prefix(old.number)):
         await redis.unlink(*page)
-    await redis.hdel(names.generations, "old", str(old.number))
+
+    async def forget(pipe: Pipeline) -> None:
+        if (await generations.read(pipe, names)).old == old:  # else there is a later one by now
+            pipe.multi()
+            pipe.hdel(names.generations, "old", str(old.number))
+
+    await _change(redis, forget, names.generations)

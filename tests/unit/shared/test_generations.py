@@ -27,7 +27,7 @@ def written(*known: Generation, **names: object) -> dict[bytes, bytes]:
 def test_what_is_written_is_read() -> None:
     """A rebuild would go on with another model, or begin anew."""
     assert parse({}) == Generations()
-    fields = written(FIRST, SECOND, active=1, next=2, last=2, listed=1)
+    fields = written(FIRST, SECOND, active=1, next=2, last=2, listed=2)
     assert parse(fields) == Generations(active=FIRST, next=SECOND, last=2, listed=True)
     assert parse(written(SECOND, active=2, old=0)).old == UNKNOWN
 
