@@ -127,7 +127,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
             "RAGSTREAM_REDIS_URL": address.url,
             "RAGSTREAM_TRITON_URL": triton.grpc_address,
         }
-        client = held.enter_context(redis.Redis(port=address.port))
+        client = held.enter_context(redis.Redis(port=address.port, protocol=2))  # as the workers
         yield Site(client, variables, tmp_path, held)
 
 
