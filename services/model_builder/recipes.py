@@ -82,12 +82,15 @@ class Recipe:
     write: Write
 
 
-def embedder_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
+def embedder_recipe(
+    choice: str | None, precision: Precision | None = None, name: str = "embedder"
+) -> Recipe:
     """The embedder, from a user's ONNX folder or (None) the default weights.
 
     Args:
         choice: the folder.
         precision: to convert the default weights to; None for the default.
+        name: the Triton model's.
 
     Raises:
         ModelBuildError: the folder does not exist, or its precision cannot be chosen any more.
@@ -97,21 +100,21 @@ def embedder_recipe(choice: str | None, precision: Precision | None = None) -> R
         raise ModelBuildError(f"an embedder comes in {' or '.join(EMBEDDER_PRECISIONS)} alone")
     if choice is None:
         convert = partial(convert_minilm, precision=wanted)
-        return _identified(_from_wheel("embedder", MINILM, convert, EMBEDDER_CODE, wanted))
+        return _identified(_from_wheel(name, MINILM, convert, EMBEDDER_CODE, wanted))
     if precision is not None:
         raise ModelBuildError(
             f"{choice} cannot be converted to {precision}: an ONNX graph has the precision that "
             "it was exported in"
         )
     folder = Path(choice).resolve()
-    return _identified(_from_folder("embedder", folder, own.copy_embedder, FOLDER_CODE))
+    return _identified(_from_folder(name, folder, own.copy_embedder, FOLDER_CODE))
 
 
 def next_embedder_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
     """The embedder that is to follow: as `embedder_recipe`, or the default weights in `choice`."""
     if (named := next((one for one in EMBEDDER_PRECISIONS if one == choice), None)) is not None:
         choice, precision = None, named
-    return replace(embedder_recipe(choice, precision), name="embedder_next")
+    return embedder_recipe(choice, precision, "embedder_next")
 
 
 def _identified(recipe: Recipe) -> Recipe:
