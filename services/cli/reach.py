@@ -8,9 +8,7 @@ from redis.asyncio import Redis
 from services.cli import connect
 from services.cli.session import Session
 from shared import redis
-from shared.embedders import Embedders
 from shared.streams import Namespace
-from shared.triton import Triton
 
 
 @asynccontextmanager
@@ -28,18 +26,3 @@ async def opened(session: Session) -> AsyncIterator[tuple[Redis, Namespace]]:
             yield client, Namespace(address.namespace)
     finally:
         await client.aclose()
-
-
-@asynccontextmanager
-async def embedders(session: Session) -> AsyncIterator[Embedders]:
-    """The embedders of the Triton that is meant.
-
-    Raises:
-        StackNotRunning: there is none.
-        TritonUnavailable: at the first request.
-    """
-    triton = Triton(connect.find(session.folder(), session.environ).triton_url)
-    try:
-        yield Embedders(triton)
-    finally:
-        await triton.close()

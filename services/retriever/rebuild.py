@@ -30,8 +30,8 @@ from shared.embedders import Embedders
 from shared.errors import (
     OtherEmbedder,
     OutdatedIndex,
-    Overloaded,
     RebuildRunning,
+    Transient,
     TritonUnavailable,
 )
 from shared.generations import SCHEMA, UNKNOWN, Generation, Generations
@@ -169,7 +169,7 @@ async def _patiently(
     while True:
         try:
             return await embedders.vectors(texts, model, bulk=True)
-        except (Overloaded, TritonUnavailable) as error:
+        except (Transient, TritonUnavailable) as error:
             tries += 1
             told.trouble(f"waiting for Triton: {error}")
             await asyncio.sleep(policy.wait_s(tries, 1.0))

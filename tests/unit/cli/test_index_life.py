@@ -1,6 +1,6 @@
 """What `ragstream index show` says."""
 
-from services.cli.index_commands import GenerationView, lines
+from services.cli.index_life import GenerationView, lines
 
 
 def test_a_generation_is_told_with_its_state_and_its_hindrance() -> None:
