@@ -7,6 +7,8 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
+from shared import generations
+from shared.generations import UNKNOWN
 from shared.streams import Namespace
 
 REMOVED = "removed"
@@ -66,12 +68,24 @@ async def each_document(
 ) -> AsyncIterator[DocumentState]:
     """Every document that was not removed, in no order; those of one collection if it is given."""
     prefix = names.document("")
-    async for key in redis.scan_iter(match=f"{_escaped(prefix)}*", count=_PAGE):
-        found = await look_up(redis, names, key.decode().removeprefix(prefix))
-        if found.state in ("unknown", REMOVED):
-            continue
-        if collection is None or found.collection == collection:
-            yield found
+    async for page in pages(redis, prefix):
+        for key in page:
+            found = await look_up(redis, names, key.decode().removeprefix(prefix))
+            if found.state in ("unknown", REMOVED):
+                continue
+            if collection is None or found.collection == collection:
+                yield found
+
+
+async def pages(redis: Redis, prefix: str) -> AsyncIterator[list[bytes]]:
+    """All keys that begin so, a page at a time; looks through all keys of Redis once."""
+    cursor, more = 0, True
+    while more:
+        found: Any = await redis.scan(cursor, match=f"{_escaped(prefix)}*", count=_PAGE)
+        cursor, page = found
+        more = bool(cursor)
+        if page:
+            yield page
 
 
 async def remove(redis: Redis, names: Namespace, document_id: str) -> DocumentState:
@@ -86,19 +100,29 @@ async def remove(redis: Redis, names: Namespace, document_id: str) -> DocumentSt
     record = names.document(document_id)
     while True:
         async with redis.pipeline(transaction=True) as pipe:
-            await pipe.watch(record)
+            await pipe.watch(record, names.generations)
             found = await look_up(redis, names, document_id)
+            there = await generations.read(redis, names)
+            number = (there.active or UNKNOWN).number
             if found.state in ("unknown", REMOVED):
                 return found
             seconds, microseconds = await redis.time()
             version = f"{seconds * 1000 + microseconds // 1000}-0"
+            stays: dict[Any, Any] = {b"state": REMOVED, b"version": version}
+            goes = [one for one in await pipe.hkeys(record) if one not in stays]
             pipe.multi()
-            pipe.delete(record, *(names.chunk(document_id, at) for at in range(found.chunks)))
-            pipe.hset(record, mapping={"state": REMOVED, "version": version})
+            for at in range(found.chunks):
+                pipe.delete(names.chunk(number, document_id, at))
+            # the key stays: a node whose slot moves refuses to make one anew
+            pipe.hset(record, mapping=stays)
+            if goes:
+                pipe.hdel(record, *goes)
+            if there.next:
+                pipe.sadd(names.reembed, document_id)
             try:
                 await pipe.execute()
             except WatchError:
-                continue  # another version was written meanwhile: it goes, too
+                continue  # another version was written meanwhile: it goes, too; or the index moved
             return found
 
 

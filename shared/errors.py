@@ -16,6 +16,8 @@ RagstreamError
 │   ├── InvalidQuery        a question that cannot be asked: empty or too long
 │   ├── UnknownCollection   nothing was ever ingested into it
 │   ├── UnknownDocument     no such document in the collection
+│   ├── OtherEmbedder       the index holds vectors of a model that Triton does not serve
+│   ├── OutdatedIndex       the index was made by another version of ragstream
 │   ├── UnreadableDocument  a document that cannot become chunks
 │   │   ├── EmptyDocument, NoText, EncryptedDocument, DamagedDocument,
 │   │   ├── UnsupportedType, DocumentTooLarge, MissingUpload
@@ -27,7 +29,8 @@ RagstreamError
     ├── SettingsError, DataFolderError, PortInUse, StackRunning, StackNotRunning
     ├── RedisRefused, MissingSearchModule, MissingModel
     ├── ModelBuildError     weights that are missing, altered or of an unknown kind
-    └── RunError            files of a question set's run: in use, damaged, or of another run
+    ├── RunError            files of a question set's run: in use, damaged, or of another run
+    └── RebuildRunning      another rebuild of the index is at work
 
 `code` is what travels in an Answer or a dead letter; it never changes once published.
 """
@@ -135,6 +138,18 @@ class UnknownDocument(Permanent):
     """No such document in the collection."""
 
     code = "unknown_document"
+
+
+class OtherEmbedder(Permanent):
+    """The index holds vectors of a model that Triton does not serve."""
+
+    code = "other_embedder"
+
+
+class OutdatedIndex(Permanent):
+    """The index was made by another version of ragstream, with another schema."""
+
+    code = "outdated_index"
 
 
 class UnreadableDocument(Permanent):
@@ -296,3 +311,10 @@ class RunError(SetupError):
 
     code = "run"
     exit_code = 11
+
+
+class RebuildRunning(SetupError):
+    """Another rebuild of the index is at work, or one stands in the way."""
+
+    code = "rebuild_running"
+    exit_code = 12

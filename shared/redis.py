@@ -58,7 +58,7 @@ _HINTS: Final[Mapping[type[RagstreamError], str]] = {
 }
 _NO_INDEX: Final = (
     "this Redis has no search index of the namespace: it was dropped, or stayed at the node that "
-    "its slot has left. It is made anew with the next document that is ingested."
+    "its slot has left. It is made anew with the next document, or when a retriever starts."
 )
 _TLS_HINT: Final = (
     "no TLS connection to Redis: {}. Check that RAGSTREAM_REDIS_URL begins with rediss where "

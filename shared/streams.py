@@ -119,14 +119,32 @@ class Namespace:
         return self.key("index")
 
     @property
-    def search_index(self) -> str:
-        """Name of the search index over chunks."""
-        return self.key("chunks")
+    def generations(self) -> str:
+        """Hash: which generations of the index there are; shared/generations.py reads it."""
+        return self.key("generations")
 
     @property
-    def chunk_prefix(self) -> str:
-        """What every chunk's key begins with."""
-        return self.key("chunk", "")
+    def reembed(self) -> str:
+        """Set: documents that the next generation does not hold as they are."""
+        return self.key("reembed")
+
+    @property
+    def reembedded(self) -> str:
+        """Hash: document to how many chunks of it the next generation holds."""
+        return self.key("reembedded")
+
+    @property
+    def rebuilding(self) -> str:
+        """Lock of the one rebuild at a time."""
+        return self.key("rebuilding")
+
+    def search_index(self, generation: int) -> str:
+        """Name of a generation's search index; the first has the name of the time before."""
+        return self.key("chunks", str(generation)) if generation else self.key("chunks")
+
+    def chunk_prefix(self, generation: int) -> str:
+        """What the key of every chunk of a generation begins with."""
+        return self.key("chunks", str(generation), "") if generation else self.key("chunk", "")
 
     @property
     def collections(self) -> str:
@@ -161,9 +179,9 @@ class Namespace:
         """String: bytes of a document on their way to the ingestor."""
         return self.key("upload", name)
 
-    def chunk(self, document_id: str, number: int) -> str:
+    def chunk(self, generation: int, document_id: str, number: int) -> str:
         """Hash: one chunk of a document, numbered from 0."""
-        return f"{self.chunk_prefix}{document_id}:{number}"
+        return f"{self.chunk_prefix(generation)}{document_id}:{number}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ from shared.errors import (
 from shared.spans import Span
 
 EMBEDDER = "embedder"
+EMBEDDER_NEXT = "embedder_next"
+EMBEDDERS = (EMBEDDER, EMBEDDER_NEXT)
 GENERATOR = "generator"
 RERANKER = "reranker"
 MOST_TEXTS = 256  # max_batch_size in the config.pbtxt of embedder and reranker
@@ -56,6 +58,19 @@ _CHANNEL = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors, and the id of the model that made them.
+
+    Attributes:
+        vectors: FP32 [n, dim], each row of length 1.
+        model: to be compared with no other's.
+    """
+
+    vectors: NDArray[np.float32]
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +152,8 @@ class Triton:
 
     async def _prod(self, model: str) -> None:
         """Ask a model for nothing: Triton calls one ready whose process has died."""
-        if model == EMBEDDER:
-            await self._infer_texts(["ready?"], "token_count", _INTERACTIVE)
+        if model in EMBEDDERS:
+            await self.model_id(model)
         elif model == RERANKER:
             await self.rerank("ready?", ["ready!"])
         elif model == GENERATOR:
@@ -149,36 +164,63 @@ class Triton:
     async def _live(self) -> bool:
         return bool(await self._client.is_server_ready())
 
+    async def serves(self, model: str) -> bool:
+        """Whether a model is ready to be asked.
+
+        Raises:
+            TritonUnavailable: the server is away.
+        """
+        try:
+            return bool(await self._client.is_model_ready(model))
+        except InferenceServerException as exc:
+            raise TritonUnavailable(f"Triton at {self._url}: {exc.message()}") from exc
+
+    async def model_id(self, embedder: str) -> str:
+        """Id of the model that one of EMBEDDERS is now; costs it nothing.
+
+        Raises:
+            Outage, Overloaded, InferenceRefused: see `translate`.
+        """
+        columns = {"text": ["which?"]}
+        return _model([await self._infer(embedder, columns, ["model"], _INTERACTIVE)])
+
     async def embed(
-        self, texts: Sequence[str], *, batch: int = MOST_TEXTS, bulk: bool = False
-    ) -> NDArray[np.float32]:
-        """Vectors of texts.
+        self,
+        texts: Sequence[str],
+        *,
+        batch: int = MOST_TEXTS,
+        bulk: bool = False,
+        embedder: str = EMBEDDER,
+    ) -> Embedded:
+        """Vectors of texts, all of one model.
 
         Args:
             texts: n texts, at least one; each cut to the model's longest input.
             batch: most texts in one request, 1..MOST_TEXTS.
             bulk: let questions overtake these.
-
-        Returns:
-            FP32 [n, dim], each row of length 1.
+            embedder: one of EMBEDDERS.
 
         Raises:
             Outage, Overloaded, InferenceRefused: see `translate`.
+            Transient: several Tritons answered, and not with one model.
         """
         priority = _BULK if bulk else _INTERACTIVE
+        outputs = ("embedding", "model")
         parts = [
-            await self._infer_texts(texts[at : at + batch], "embedding", priority)
+            await self._infer(embedder, {"text": texts[at : at + batch]}, outputs, priority)
             for at in range(0, len(texts), batch)
         ]
-        return np.concatenate(parts).astype(np.float32, copy=False)
+        vectors = np.concatenate([part["embedding"] for part in parts])
+        return Embedded(vectors.astype(np.float32, copy=False), _model(parts))
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Length of each text in tokens of the embedder's tokenizer, special ones left out."""
+        wanted = ["token_count"]
         parts = [
-            await self._infer_texts(texts[at : at + MOST_TEXTS], "token_count", _BULK)
+            await self._infer(EMBEDDER, {"text": texts[at : at + MOST_TEXTS]}, wanted, _BULK)
             for at in range(0, len(texts), MOST_TEXTS)
         ]
-        return [int(count) for part in parts for count in part.reshape(-1)]
+        return [int(count) for part in parts for count in part["token_count"].reshape(-1)]
 
     async def rerank(
         self, question: str, texts: Sequence[str], *, bulk: bool = False
@@ -189,34 +231,35 @@ class Triton:
             Outage, Overloaded, InferenceRefused: see `translate`.
         """
         columns = {"query": [question] * len(texts), "text": texts}
-        scores = await self._infer(RERANKER, columns, "score", _BULK if bulk else _INTERACTIVE)
+        priority = _BULK if bulk else _INTERACTIVE
+        scores = (await self._infer(RERANKER, columns, ["score"], priority))["score"]
         return scores.astype(np.float32, copy=False).reshape(-1)
 
-    async def _infer_texts(
-        self, texts: Sequence[str], output: str, priority: int
-    ) -> NDArray[np.generic]:
-        return await self._infer(EMBEDDER, {"text": texts}, output, priority)
-
     async def _infer(
-        self, model: str, columns: Mapping[str, Sequence[str]], output: str, priority: int
-    ) -> NDArray[np.generic]:
-        """One output of a model for columns of texts of one length."""
+        self,
+        model: str,
+        columns: Mapping[str, Sequence[str]],
+        outputs: Sequence[str],
+        priority: int,
+    ) -> dict[str, NDArray[Any]]:
+        """Outputs of a model for columns of texts of one length."""
         count = max(map(len, columns.values()))
         with tracing.calling(f"triton {model}", texts=count) as span:
             try:
                 result = await self._client.infer(
                     model,
                     [_bytes_input(name, [count, 1], texts) for name, texts in columns.items()],
-                    outputs=[InferRequestedOutput(output)],
+                    outputs=[InferRequestedOutput(output) for output in outputs],
                     priority=priority,
                     client_timeout=self._timeout_s,
                     headers=_headers(span),
                 )
             except InferenceServerException as exc:
                 raise translate(exc) from exc
-        found: NDArray[np.generic] | None = result.as_numpy(output)
-        if found is None or len(found) != count:
-            raise Transient(f"Triton returned no {output} for {count} texts")
+        found = {output: result.as_numpy(output) for output in outputs}
+        for output, rows in found.items():
+            if rows is None or len(rows) != count:
+                raise Transient(f"Triton returned no {output} for {count} texts")
         return found
 
     async def generate(
@@ -285,6 +328,14 @@ async def _pieces(responses: Any) -> AsyncGenerator[Piece]:
 def _headers(span: Span) -> dict[str, str] | None:
     """What lets Triton's own tracing go on with ours."""
     return {"traceparent": span.traceparent} if span.traceparent else None
+
+
+def _model(parts: Sequence[Mapping[str, NDArray[Any]]]) -> str:
+    """The one model that made all parts."""
+    found = {bytes(named) for part in parts for named in part["model"].reshape(-1)}
+    if len(found) != 1:
+        raise Transient("Tritons with other models answered in turn")
+    return found.pop().decode()
 
 
 async def _unless_silent(responses: AsyncIterator[Any]) -> AsyncIterator[Any]:

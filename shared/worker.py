@@ -119,6 +119,10 @@ async def wait_until(passes: Callable[[], Awaitable[Any]]) -> None:
             return
 
 
+async def _nothing(_own: Worker) -> None:
+    """There is nothing to say."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Share:
     """What is served of one namespace.
@@ -143,6 +147,7 @@ async def serve(
     *,
     search: bool = False,
     models: Sequence[str] = (),
+    note: Callable[[Worker], Awaitable[None]] = _nothing,
 ) -> None:
     """Serve stages until the process is told to stop. It begins once all of Redis answers.
 
@@ -150,6 +155,7 @@ async def serve(
         served: for each namespace, what to do with which stream.
         search: the worker needs Redis's search commands.
         models: the worker needs these models in Triton.
+        note: looks at each namespace, once all is there, before anything is read.
 
     Raises:
         SetupError: Redis or Triton answers and is not as the worker needs it.
@@ -158,6 +164,7 @@ async def serve(
     settings, check_models = first.settings, partial(first.triton.require, models)
     await gather(*(wait_until(partial(check, own.redis, search=search)) for own in served))
     await wait_until(check_models)
+    await gather(*(wait_until(partial(note, own)) for own in served))
     async with AsyncExitStack() as swept:
         shares = [await _share(own, stages, swept) for own, stages in served.items()]
         app = _app(settings, shares, [*(own.redis.ping for own in served), check_models])

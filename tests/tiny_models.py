@@ -211,7 +211,7 @@ def write_own_generator(folder: Path, *, extra_input: str | None = None) -> Path
 
 def write_repository(folder: Path) -> Path:
     """A model repository with the code's place, but no weights."""
-    for name in ("embedder", "generator", "reranker"):
+    for name in ("embedder", "generator", "reranker", "embedder_next"):
         (folder / name / "1").mkdir(parents=True)
         (folder / name / "1" / "model.py").touch()
     return folder

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from redis.asyncio import Redis
 
-from services.retriever import index, search
+from services.retriever import index, life, search
 from services.retriever.extent import Extents
 from services.retriever.search import VECTORS, VectorIndex
+from shared.generations import FIRST, SCHEMA, Generation
 from shared.messages import Chunk, Index, Query
 from shared.redis import connect
 from shared.streams import Namespace
@@ -25,6 +26,7 @@ Mode = Literal["dense", "bm25", "hybrid", "hybrid_exact"]
 MODES: tuple[Mode, ...] = ("dense", "bm25", "hybrid", "hybrid_exact")
 COLLECTION = "bench"
 _PATIENCE_S = 3_600  # for a reply: whoever measures beside us may stop us for minutes
+_MODEL = "bench"
 _AT_ONCE = 500  # chunks written in one round trip
 _WRITERS = 2  # one prepares its chunks while Redis takes the other's
 
@@ -49,7 +51,7 @@ class Ours:
 
     async def load(self, passages: Sequence[str], vectors: Vectors, *, first: int = 0) -> None:
         """Write passages, numbered from `first`, and their vectors [n, dim]: they can be found."""
-        await index.ensure(self.redis, self.names, vectors.shape[1], self.vectors)
+        await life.ensure(self.redis, self.names, _MODEL, vectors.shape[1], self.vectors)
         starts = iter(range(0, len(passages), _AT_ONCE))
 
         async def write() -> None:
@@ -64,7 +66,7 @@ class Ours:
         async with self.redis.pipeline(transaction=False) as pipe:
             for number, (passage, vector) in enumerate(zip(passages, vectors, strict=True), first):
                 message = _document(number, passage, vector)
-                for effect in index.write(self.names, message, 0, self.vectors):
+                for effect in index.write(self.names, FIRST, message, 0, self.vectors):
                     pipe.execute_command(effect.command, effect.key, *effect.arguments)
             await pipe.execute()
 
@@ -74,10 +76,10 @@ class Ours:
 
     async def search(self, question: str, vector: Vectors, *, mode: Mode, top_k: int) -> list[int]:
         """Numbers of the best passages, best first."""
-        scope = (self.names, COLLECTION, ())
+        scope = (self.names.search_index(FIRST), COLLECTION, ())
         if mode == "dense":
             packed, most = self.vectors.pack(vector.tobytes()), max(top_k, self.candidates)
-            ef, exact = self.vectors.ef_runtime, await self.extents.narrow(COLLECTION)
+            ef, exact = self.vectors.ef_runtime, await self._narrow()
             command = search.dense(*scope, packed, most, ef=ef, exact=exact)
             return await self._alone(command, top_k)
         if mode == "bm25":
@@ -86,18 +88,23 @@ class Ours:
             top_k=top_k,
             candidates=self.candidates,
             per_document=top_k,
-            exact=mode == "hybrid_exact" or await self.extents.narrow(COLLECTION),
+            exact=mode == "hybrid_exact" or await self._narrow(),
         )
         query = Query(question=question, collection=COLLECTION)
+        active = Generation(number=FIRST, schema=SCHEMA, model=_MODEL, dim=vector.size)
         found = await index.find(
-            self.redis, self.names, query, vector.tobytes(), reach, self.vectors
+            self.redis, self.names, active, query, vector.tobytes(), reach, self.vectors
         )
-        return [int(hit.document_id) for hit in found]
+        return [int(hit.document_id) for hit in found or ()]
+
+    async def _narrow(self) -> bool:
+        return await self.extents.narrow(self.names.search_index(FIRST), COLLECTION)
 
     async def _alone(self, command: list[Any] | None, top_k: int) -> list[int]:
         if command is None:
             return []
-        hits = search.read_hits(self.names, await self.redis.execute_command(*command))
+        prefix = self.names.chunk_prefix(FIRST)
+        hits = search.read_hits(prefix, await self.redis.execute_command(*command))
         return [int(hit.document_id) for hit in list(hits.values())[:top_k]]
 
 
@@ -127,7 +134,7 @@ async def running(
                 names=names,
                 candidates=candidates,
                 vectors=vectors,
-                extents=Extents(client, names),
+                extents=Extents(client),
             )
         finally:
             await client.aclose()

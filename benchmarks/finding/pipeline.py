@@ -15,6 +15,7 @@ from services.model_builder.info import Precision
 from services.model_builder.recipes import embedder_recipe
 from services.model_builder.sources import Report
 from shared.client import RagstreamClient
+from shared.generations import FIRST
 from shared.redis import connect
 from shared.streams import Namespace
 from shared.triton import EMBEDDER
@@ -70,7 +71,7 @@ async def _all(client: RagstreamClient, texts: Sequence[str]) -> int:
 async def _chunks(url: str) -> list[str]:
     client = connect(url, "")
     try:
-        prefix = Namespace("rag").chunk_prefix
+        prefix = Namespace("rag").chunk_prefix(FIRST)
         keys = [key async for key in client.scan_iter(match=f"{prefix}*", count=1_000)]
         found = [await client.hget(key, "text") for key in keys]
         return [text.decode() for text in found if isinstance(text, bytes)]

@@ -24,12 +24,14 @@ class Address:
         redis_url: where Redis is.
         password: of its user, if the URL has none.
         namespace: first part of every key.
+        triton_url: where Triton's gRPC is.
         tracer: shows what the client does; None where no collector is named.
     """
 
     redis_url: str = field(repr=False)  # may hold the password, TLS files, a sentinel's password
     password: str = field(repr=False)
     namespace: str
+    triton_url: str = ""
     tracer: Tracer | None = None
 
 
@@ -44,13 +46,18 @@ def find(folder: DataFolder, environ: Mapping[str, str]) -> Address:
     tracer = tracing.opened("client", common)
     if URL in environ:
         return Address(
-            redis_url=url_from(common), password="", namespace=common.namespace, tracer=tracer
+            redis_url=url_from(common),
+            password="",
+            namespace=common.namespace,
+            triton_url=common.triton_url,
+            tracer=tracer,
         )
     running = _running(folder)
     return Address(
         redis_url=running.redis_url,
         password=folder.read_password(),
         namespace=common.namespace if NAMESPACE in environ else running.namespace,
+        triton_url=running.triton_url,
         tracer=tracer,
     )
 

@@ -3,9 +3,10 @@
 0         done; `ask`: answered, or abstained, which is an answer, too
 1         an error that no other number names
 2         wrong usage, or a setting that is unknown or out of its bounds
-3..11     an operator must act: `exit_code` of each SetupError in shared/errors.py
+3..12     an operator must act: `exit_code` of each SetupError in shared/errors.py
           (3 data folder, 4 port in use, 5 stack running, 6 stack not running, 7 Redis refused,
-          8 no search module, 9 model missing in Triton, 10 model build, 11 files of a run)
+          8 no search module, 9 model missing in Triton, 10 model build, 11 files of a run,
+          12 another rebuild of the index at work)
 20        `ask`: the answer's status is failed, or the question cannot be asked
 21        `ask`: the answer's status is expired or cancelled
 22        no answer, or no end of ingestion, within --timeout

@@ -15,6 +15,7 @@ from services.cli.compare import compare
 from services.cli.console import console
 from services.cli.dead_commands import dead
 from services.cli.document_commands import documents
+from services.cli.index_commands import index
 from services.cli.ingest import ingest
 from services.cli.model_commands import models
 from services.cli.part import WORKERS
@@ -69,14 +70,15 @@ def cli() -> None:
       ragstream ask "Which data sets were used?"   get a cited answer
       ragstream batch questions.txt --per-document --out answers.csv
       ragstream documents list                     what can be asked about
+      ragstream index rebuild                      embed all of it by another model
       ragstream status --watch                     what runs, what waits, who works on what
       ragstream console                            the same as a page, live
       ragstream dead list                          what could not be done, and why
       ragstream down                               stop it
 
     With RAGSTREAM_REDIS_URL (and RAGSTREAM_REDIS_PASSWORD) set, `ingest`, `ask`, `batch`,
-    `documents`, `status`, `console`, `cancel` and `dead` use that Redis in place of the local
-    stack.
+    `documents`, `index`, `status`, `console`, `cancel` and `dead` use that Redis in place of the
+    local stack, and `index` the Triton of RAGSTREAM_TRITON_URL.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
@@ -98,7 +100,7 @@ def worker(name: str) -> None:
 
 for command in (
     *(up, down, status, console, logs, ingest, ask, batch, report, compare),
-    *(documents, cancel, dead, models),
+    *(documents, index, cancel, dead, models),
 ):
     cli.add_command(command)
 

@@ -38,6 +38,12 @@ def models() -> None:
     "--reranker", metavar="DIR", help="An ONNX cross-encoder of your own, or `none`, as at first."
 )
 @click.option(
+    "--embedder-next",
+    metavar="DIR|fp32|int8",
+    help="The embedder that `ragstream index rebuild` changes to: a model of your own, or the "
+    "built-in one; `none` takes it out.",
+)
+@click.option(
     "--precision",
     type=click.Choice(["fp32", "int8", "fp16", "int4"]),
     help="Of the generator's weights: fp32 or int8 for a CPU, fp16 or int4 for CUDA.  "
@@ -63,6 +69,7 @@ def build(
     embedder: str | None,
     generator: str | None,
     reranker: str | None,
+    embedder_next: str | None,
     precision: "Precision | None",
     embedder_precision: "Precision | None",
     cache: Path | None,
@@ -73,7 +80,8 @@ def build(
     safetensors and tokenizer.json: models of the Llama, Qwen2 and Mistral families, whose chat
     template is taken along. DIR may also be a folder as onnxruntime-genai's builder or an ONNX
     export writes it; its precision is its own. Without a choice, whatever was chosen before stays;
-    `default` goes back to the built-in weights.
+    `default` goes back to the built-in weights. An index keeps to the embedder that it was made
+    with: build another one as --embedder-next, serve both, and run `ragstream index rebuild`.
 
     \b
     Examples:
@@ -84,6 +92,7 @@ def build(
       ragstream models build --embedder ~/models/bge-small-onnx
       ragstream models build --embedder default
       ragstream models build --embedder-precision int8
+      ragstream models build --embedder-next ~/models/bge-small-onnx
       ragstream models build --reranker ~/models/ms-marco-MiniLM-L6-v2-onnx
 
     Exit status: 0 all are current, 10 one cannot be built.
@@ -96,6 +105,7 @@ def build(
         embedder=embedder,
         generator=generator,
         reranker=reranker,
+        embedder_next=embedder_next,
         precision=precision,
         embedder_precision=embedder_precision,
         report=render.tell,
@@ -147,7 +157,7 @@ def _show(session: Session, found: Sequence["BuiltModel"]) -> None:
     for model in found:
         size = f"{model.size_bytes / 1e6:.0f} MB" if model.size_bytes else ""
         render.say(
-            f"{model.name:10} {model.state:9} {size:>7}  {model.precision or '':4}  "
+            f"{model.name:13} {model.state:9} {size:>7}  {model.precision or '':4}  "
             f"{model.sha256[:16]}  {model.source}"
         )
 

@@ -18,16 +18,17 @@ class Progress:
 
     Args:
         total: cells of the run.
-        left: how many of them have no answer.
+        left: how many of them are not done.
+        label: what is done to them.
     """
 
-    def __init__(self, total: int, left: int) -> None:
+    def __init__(self, total: int, left: int, label: str = "asking") -> None:
         self._total = total
         self._pace = Pace(total, total - left, time.monotonic)
         self._said_s = time.monotonic()
         self._bar: Any = click.progressbar(
             length=total,
-            label="asking",
+            label=label,
             show_eta=False,  # it would count what an earlier start did
             show_percent=True,
             item_show_func=lambda pace: str(pace or ""),
@@ -50,7 +51,7 @@ class Progress:
         self._bar.__exit__(kind, error, trace)
 
     def left(self, count: int) -> None:
-        """So many have no answer now."""
+        """So many are left now."""
         done = self._total - count - self._pace.done
         self._pace.add(done)
         self._bar.update(done, self._pace)

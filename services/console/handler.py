@@ -10,9 +10,11 @@ from redis.asyncio import Redis
 from services.cli.dead_view import LetterView, WholeLetterView
 from services.console.access import NotThere
 from services.console.replies import ErrorView, event
+from shared import generations
 from shared.client import RagstreamClient
 from shared.dead import Outcome, list_dead, read_dead, redrive
 from shared.errors import RagstreamError
+from shared.generations import UNKNOWN
 from shared.messages import Answer, Finished, Query, Started, TokenEvent
 from shared.redis import told
 from shared.streams import Namespace
@@ -112,7 +114,9 @@ async def passage(redis: Redis, names: Namespace, chunk_id: str) -> Passage:
     """
     fields = ("document_id", "title", "section", "page", "text")
     with told():
-        found: Any = await redis.hmget(f"{names.chunk_prefix}{chunk_id}", fields)
+        searched = (await generations.read(redis, names)).active or UNKNOWN
+        key = f"{names.chunk_prefix(searched.number)}{chunk_id}"
+        found: Any = await redis.hmget(key, fields)
     known = {name: value.decode() for name, value in zip(fields, found, strict=True) if value}
     if "text" not in known:
         raise NotThere("the passage is not there any more: its document was removed or replaced")

@@ -1,11 +1,16 @@
 """What the embedder does: questions and chunks to vectors, through Triton."""
 
+from collections.abc import Callable
+
+from redis.asyncio import Redis
+
 from services.embedder.batching import Batcher
 from services.embedder.questions import check_question
+from shared import generations
+from shared.embedders import Embedders
 from shared.messages import Embed, Index, Query, Retrieve
 from shared.streams import Effect, Entry, Namespace, publish
 from shared.timing import Stopwatch
-from shared.triton import EMBEDDER, Triton
 from shared.wanted import Wanted
 
 
@@ -13,22 +18,25 @@ async def embed_query(
     entry: Entry,
     query: Query,
     *,
-    triton: Triton,
+    embedders: Embedders,
+    redis: Redis,
     names: Namespace,
     wanted: Wanted,
     max_chars: int,
 ) -> list[Effect]:
-    """Turn a question into its vector and hand it to the retriever."""
+    """Turn a question into its vector, by the model of the index, and hand it to the retriever."""
     watch = Stopwatch(entry)
     check_question(query, max_chars=max_chars)
     await wanted.check(query, entry.published_ms)
-    vectors = await triton.embed([query.question], bulk=query.priority == "bulk")
+    model = await embedders.chosen((await generations.read(redis, names)).active)
+    bulk = query.priority == "bulk"
+    vectors = await embedders.vectors([query.question], model, bulk=bulk)
     message = Retrieve(
         query=query,
         embedding=vectors[0].astype("<f4").tobytes(),
         accepted_ms=entry.published_ms,
         timings_ms={"embedder": watch.read()},
-        models={"embedder": EMBEDDER},
+        models={"embedder": model},
     )
     return [publish(names.lane(names.retrieve, query.priority), message)]
 
@@ -39,11 +47,19 @@ async def change_lane(_entry: Entry, query: Query, *, names: Namespace) -> list[
 
 
 async def embed_chunks(
-    _entry: Entry, message: Embed, *, batcher: Batcher, names: Namespace
+    _entry: Entry,
+    message: Embed,
+    *,
+    embedders: Embedders,
+    batcher: Callable[[str], Batcher],
+    redis: Redis,
+    names: Namespace,
 ) -> list[Effect]:
-    """Turn a document's chunks into vectors and hand them to the retriever."""
+    """Turn a document's chunks into vectors, all by the model of the index, and hand them on."""
     chunks = message.chunks
-    vectors = await batcher.vectors([one.text for one in chunks], [one.tokens for one in chunks])
+    model = await embedders.chosen((await generations.read(redis, names)).active)
+    texts, tokens = [one.text for one in chunks], [one.tokens for one in chunks]
+    vectors = await batcher(model).vectors(texts, tokens)
     indexed = Index(
         document_id=message.document_id,
         collection=message.collection,
@@ -53,7 +69,7 @@ async def embed_chunks(
         pages=message.pages,
         chunks=message.chunks,
         embeddings=vectors.astype("<f4").tobytes(),
-        model=EMBEDDER,
+        model=model,
         version=message.version,
         upload=message.upload,
         traceparent=message.traceparent,

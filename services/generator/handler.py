@@ -104,11 +104,11 @@ async def _judge(
     if not passages:
         return verdict.ABSTAINED, ()
     answer = verdict.answer_sentences(text)
-    vectors = await triton.embed(
+    embedded = await triton.embed(
         [query.question, *map(without_markers, answer or ()), *(one.text for one in passages)],
         bulk=query.priority == "bulk",
     )
-    ours, theirs = np.split(vectors, [1 + len(answer or ())])
+    ours, theirs = np.split(embedded.vectors, [1 + len(answer or ())])
     near = evidence.similarity(ours, theirs)
     rules = verdict.Rules(
         settings.on_unsupported, settings.support_threshold, settings.evidence_threshold

@@ -21,6 +21,7 @@ from services.model_builder.recipes import (
     Recipe,
     embedder_recipe,
     generator_recipe,
+    next_embedder_recipe,
     reranker_recipe,
 )
 from services.model_builder.sources import Report
@@ -32,8 +33,10 @@ RECIPES: dict[str, Callable[[str | None, Precision | None], Recipe]] = {
     "embedder": embedder_recipe,
     "generator": generator_recipe,
     "reranker": reranker_recipe,
+    "embedder_next": next_embedder_recipe,
 }
-OPTIONAL = frozenset({"reranker"})  # no weights come with ragstream
+# served where they are built: none is needed at first
+OPTIONAL = frozenset({"embedder_next", "reranker"})
 NONE = "none"  # asks for an optional model to be taken out
 
 
@@ -66,13 +69,14 @@ class BuiltModel:
         return self.state == "current"
 
 
-def build(
+def build(  # noqa: PLR0913 - one for each option of the command
     repository: Path,
     cache: Path,
     *,
     embedder: str | None = None,
     generator: str | None = None,
     reranker: str | None = None,
+    embedder_next: str | None = None,
     precision: Precision | None = None,
     embedder_precision: Precision | None = None,
     report: Report,
@@ -87,6 +91,8 @@ def build(
         generator: likewise; besides, `gguf:FILE`, or a folder of Hugging Face's with safetensors.
         reranker: a folder with an ONNX cross-encoder, `none` to be without, or None for what was
             chosen before (none at first).
+        embedder_next: the one that `ragstream index rebuild` changes to: as `embedder`, or a
+            precision of the built-in weights, or `none`.
         precision: to convert the generator to; None for the one chosen before, or the default.
         embedder_precision: likewise for the embedder: fp32 or int8.
         report: told what is going on, a line at a time.
@@ -98,7 +104,12 @@ def build(
         ModelBuildError: weights are missing, altered or of an unknown kind, a model of the user's
             own is damaged, or a folder cannot be written. What was built before stays as it was.
     """
-    choices = {"embedder": embedder, "generator": generator, "reranker": reranker}
+    choices = {
+        "embedder": embedder,
+        "generator": generator,
+        "reranker": reranker,
+        "embedder_next": embedder_next,
+    }
     precisions = {"embedder": embedder_precision, "generator": precision}
     with _said_clearly("the cache folder cannot be made"):
         cache.mkdir(parents=True, exist_ok=True)
@@ -199,12 +210,17 @@ def _remove(folder: Path, name: str, report: Report) -> None:
     report(f"{name}: taken out")
 
 
+def _option(name: str) -> str:
+    """What the command calls a model."""
+    return name.replace("_", "-")
+
+
 def _refuse_another(manifest: Manifest, precision: Precision | None) -> None:
     """A user's own weights are not kept here, so their precision cannot be changed without them."""
     if precision not in (None, manifest.precision):
         raise ModelBuildError(
             f"the {manifest.name} was built from {manifest.source}: name it again with "
-            f"`--{manifest.name}` to convert it to {precision}"
+            f"`--{_option(manifest.name)}` to convert it to {precision}"
         )
 
 
@@ -220,7 +236,8 @@ def _refuse_damaged(folder: Path, name: str, manifest: Manifest | None) -> None:
     place = "gguf:FILE`, FILE being that file" if file else "DIR`, DIR being its folder"
     raise ModelBuildError(
         f"{damaged} is damaged: {', '.join(lost)}. Build it again with `ragstream models build "
-        f"--{name} {place}, or go back to the built-in weights with `--{name} default`"
+        f"--{_option(name)} {place}, or go back to the built-in weights with `--{_option(name)} "
+        "default`"
     )
 
 

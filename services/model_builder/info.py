@@ -13,6 +13,8 @@ class EmbedderInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: for people.
+        id: name, precision and a hash of the weights: vectors of one id can be compared, and no
+            others.
         dim: width of a vector.
         max_tokens: longest input of the graph, special tokens included; the rest is cut off.
         inputs: the graph's inputs, of `input_ids`, `attention_mask`, `token_type_ids`.
@@ -22,6 +24,7 @@ class EmbedderInfo(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    id: str = ""
     dim: int
     max_tokens: int
     inputs: tuple[str, ...]

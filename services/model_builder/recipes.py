@@ -1,13 +1,15 @@
 """How each Triton model's files are made, from the default weights or from a user's folder."""
 
+import hashlib
 import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -80,12 +82,15 @@ class Recipe:
     write: Write
 
 
-def embedder_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
+def embedder_recipe(
+    choice: str | None, precision: Precision | None = None, name: str = "embedder"
+) -> Recipe:
     """The embedder, from a user's ONNX folder or (None) the default weights.
 
     Args:
         choice: the folder.
         precision: to convert the default weights to; None for the default.
+        name: the Triton model's.
 
     Raises:
         ModelBuildError: the folder does not exist, or its precision cannot be chosen any more.
@@ -95,13 +100,39 @@ def embedder_recipe(choice: str | None, precision: Precision | None = None) -> R
         raise ModelBuildError(f"an embedder comes in {' or '.join(EMBEDDER_PRECISIONS)} alone")
     if choice is None:
         convert = partial(convert_minilm, precision=wanted)
-        return _from_wheel("embedder", MINILM, convert, EMBEDDER_CODE, wanted)
+        return _identified(_from_wheel(name, MINILM, convert, EMBEDDER_CODE, wanted))
     if precision is not None:
         raise ModelBuildError(
             f"{choice} cannot be converted to {precision}: an ONNX graph has the precision that "
             "it was exported in"
         )
-    return _from_folder("embedder", Path(choice).resolve(), own.copy_embedder, FOLDER_CODE)
+    folder = Path(choice).resolve()
+    return _identified(_from_folder(name, folder, own.copy_embedder, FOLDER_CODE))
+
+
+def next_embedder_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
+    """The embedder that is to follow: as `embedder_recipe`, or the default weights in `choice`."""
+    if (named := next((one for one in EMBEDDER_PRECISIONS if one == choice), None)) is not None:
+        choice, precision = None, named
+    return embedder_recipe(choice, precision, "embedder_next")
+
+
+def _identified(recipe: Recipe) -> Recipe:
+    """The same with an id of the weights in `model.json`.
+
+    It is of what the files are made from: code that makes them anew keeps it.
+    """
+    inputs = "".join(f"{digest}  {name}\n" for name, digest in sorted(recipe.inputs.items()))
+    digest = hashlib.sha256(inputs.encode()).hexdigest()[:12]
+
+    def write(target: Path, cache: Path, report: Report) -> None:
+        recipe.write(target, cache, report)
+        path = target / "model.json"
+        info = msgspec.json.decode(path.read_bytes(), type=EmbedderInfo)
+        name = "-".join(filter(None, (info.name, recipe.precision, digest)))
+        write_json(path, msgspec.structs.replace(info, id=name))
+
+    return replace(recipe, write=write)
 
 
 def reranker_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:

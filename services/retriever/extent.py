@@ -12,7 +12,6 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from services.retriever import search
-from shared.streams import Namespace
 
 _FRESH_S = 10.0
 _SHARE = 1_000  # a count is kept that many times as long as it took: it costs a thousandth at most
@@ -29,32 +28,31 @@ class Extents:
 
     Attributes:
         redis: client that returns bytes.
-        names: the namespace.
         ticks: seconds on a clock that never goes back.
     """
 
     redis: Redis
-    names: Namespace
     ticks: Callable[[], float] = time.monotonic
-    _known: dict[str, tuple[bool, float]] = field(default_factory=dict)
+    _known: dict[tuple[str, str], tuple[bool, float]] = field(default_factory=dict)
 
-    async def narrow(self, collection: str) -> bool:
-        """Whether a search had better look at every vector of a collection."""
-        narrow, until = self._known.get(collection, (True, 0.0))
+    async def narrow(self, search_index: str, collection: str) -> bool:
+        """Whether a search of this index had better look at every vector of a collection."""
+        searched = (search_index, collection)
+        narrow, until = self._known.get(searched, (True, 0.0))
         if (begun := self.ticks()) >= until:
-            self._known[collection] = (narrow, begun + _FRESH_S)  # others need not count as well
-            narrow = await self._counted(collection)
+            self._known[searched] = (narrow, begun + _FRESH_S)  # others need not count as well
+            narrow = await self._counted(*searched)
             ended = self.ticks()
-            self._keep(collection, narrow, ended + max(_FRESH_S, _SHARE * (ended - begun)))
+            self._keep(searched, narrow, ended + max(_FRESH_S, _SHARE * (ended - begun)))
         return narrow
 
     def forget(self) -> None:
         """Count anew: what is known is no longer so."""
         self._known.clear()
 
-    async def _counted(self, collection: str) -> bool:
+    async def _counted(self, search_index: str, collection: str) -> bool:
         async with self.redis.pipeline(transaction=False) as pipe:
-            pipe.execute_command(*search.count(self.names, collection))
+            pipe.execute_command(*search.count(search_index, collection))
             pipe.dbsize()
             counted, keys = await pipe.execute(raise_on_error=False)
         if isinstance(counted, ResponseError):
@@ -63,8 +61,8 @@ class Extents:
             raise counted
         return int(counted[0]) ** 2 < _WALK * int(keys)
 
-    def _keep(self, collection: str, narrow: bool, until: float) -> None:  # noqa: FBT001 - what is known
-        self._known.pop(collection, None)
-        self._known[collection] = (narrow, until)
+    def _keep(self, searched: tuple[str, str], narrow: bool, until: float) -> None:  # noqa: FBT001 - what is known
+        self._known.pop(searched, None)
+        self._known[searched] = (narrow, until)
         if len(self._known) > _MOST_COLLECTIONS:
             del self._known[next(iter(self._known))]

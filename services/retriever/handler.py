@@ -6,24 +6,28 @@ from typing import Any
 from msgspec import structs
 from redis.asyncio import Redis
 
-from services.retriever import index, neighbours
+from services.retriever import index, life, neighbours
 from services.retriever.extent import Extents
 from services.retriever.index import Reach
 from services.retriever.reranking import Reranker
-from shared.messages import Generate, Index, Query, Retrieve
+from shared import generations
+from shared.embedders import Embedders
+from shared.generations import Generation
+from shared.messages import Generate, Hit, Index, Retrieve
 from shared.streams import Effect, Entry, Namespace, order, publish
 from shared.timing import Stopwatch
-from shared.triton import RERANKER
+from shared.triton import EMBEDDER, RERANKER
 from shared.wanted import Wanted
 
 
-async def retrieve(
+async def retrieve(  # noqa: PLR0913 - clients and settings, each given by its name
     entry: Entry,
     message: Retrieve,
     *,
     redis: Redis,
     names: Namespace,
     wanted: Wanted,
+    embedders: Embedders,
     reach: Reach,
     extents: Extents,
     reranker: Reranker | None = None,
@@ -31,39 +35,92 @@ async def retrieve(
     """Find the passages for a question and hand both to the generator."""
     watch, query = Stopwatch(entry), message.query
     await wanted.check(query, message.accepted_ms)
-    reach = await _reach(query, reach, extents)
+    if query.top_k:
+        reach = replace(reach, top_k=query.top_k, candidates=max(reach.candidates, query.top_k))
     wider = reranker.wider(reach) if reranker else reach
+    hits, searched = await _find(
+        message, redis=redis, names=names, embedders=embedders, reach=wider, extents=extents
+    )
     found = Generate(
         query=query,
-        hits=await index.find(redis, names, query, message.embedding, wider),
+        hits=hits,
         accepted_ms=message.accepted_ms,
         timings_ms=message.timings_ms,
-        models=message.models,
+        models={**message.models, "embedder": searched.model},
     )
     if reranker:
         found = await reranker.order(found, reach)
-    hits = await neighbours.widen(redis, names, query.collection, found.hits, reach.passage_tokens)
+    hits = await neighbours.widen(
+        redis, names, searched.number, query.collection, found.hits, reach.passage_tokens
+    )
     work = watch.read(elsewhere=found.timings_ms.get(RERANKER))
     found = structs.replace(found, hits=hits, timings_ms={**found.timings_ms, "retriever": work})
     return [publish(names.lane(names.generate, query.priority), found)]
 
 
-async def _reach(query: Query, reach: Reach, extents: Extents) -> Reach:
-    """How far this question's search looks."""
-    if query.top_k:
-        reach = replace(reach, top_k=query.top_k, candidates=max(reach.candidates, query.top_k))
-    exact = bool(query.document_ids) or await extents.narrow(query.collection)
-    return replace(reach, exact=exact)
+async def _find(
+    message: Retrieve,
+    *,
+    redis: Redis,
+    names: Namespace,
+    embedders: Embedders,
+    reach: Reach,
+    extents: Extents,
+) -> tuple[tuple[Hit, ...], Generation]:
+    """Passages, and the one generation that they are of.
+
+    A question that was embedded before a rebuild's switch is embedded again.
+    """
+    query, hits = message.query, None
+    while hits is None:
+        active = await life.active(redis, names, embedders, query)
+        vector = message.embedding
+        if message.models.get("embedder") != active.model:
+            bulk = query.priority == "bulk"
+            vectors = await embedders.vectors([query.question], active.model, bulk=bulk)
+            vector = vectors[0].astype("<f4").tobytes()
+        narrow = await extents.narrow(names.search_index(active.number), query.collection)
+        exact = bool(query.document_ids) or narrow
+        near = replace(reach, exact=exact)
+        hits = await index.find(redis, names, active, query, vector, near)
+    return hits, active
 
 
-async def store(_entry: Entry, message: Index, *, redis: Redis, names: Namespace) -> list[Effect]:
-    """Swap a document's chunks for these, in one step, unless a later version is there already."""
-    await index.ensure(redis, names, index.dimension(message))
+async def store(
+    _entry: Entry, message: Index, *, redis: Redis, names: Namespace, embedders: Embedders
+) -> list[Effect]:
+    """Swap a document's chunks for these, in one step, unless a later version is there already.
+
+    While a rebuild fills the next generation, it is told to embed this document, too.
+    """
+    there = await life.known(redis, names, embedders)
+    if (active := there.active) is None:
+        if message.model == EMBEDDER:  # the release before named no model
+            message = await _again(message, await embedders.chosen(None), embedders)
+        await life.ensure(redis, names, message.model, index.dimension(message))
+        return await store(_entry, message, redis=redis, names=names, embedders=embedders)
+    generations.check_schema(active)
+    await life.create(redis, names, active)  # it may have been lost, and fills itself from the keys
     record = names.document(message.document_id)
     found: list[Any] = await redis.hmget(record, ["version", "chunks"])
     known, chunks = found
     if known and order(known.decode()) > order(message.version):
         return []
-    # another version may be written between this look and the commit: then we look again
-    unchanged = Effect("EXPECT", record, ("version", known or b""))
-    return [unchanged, *index.write(names, message, int(chunks or 0))]
+    if message.model != active.model:
+        message = await _again(message, active.model, embedders)
+    # another version may be written between this look and the commit, or the generations change:
+    # then we look again
+    unchanged = [Effect("EXPECT", record, ("version", known or b"")), *there.unchanged(names)]
+    written = index.write(names, active.number, message, int(chunks or 0))
+    told = [Effect("SADD", names.reembed, (message.document_id,))] if there.next else []
+    return [*unchanged, *written, *told]
+
+
+async def _again(message: Index, model: str, embedders: Embedders) -> Index:
+    """The message with vectors of the index's model.
+
+    It was embedded before a rebuild's switch, or by the release before, which named no model.
+    """
+    texts = [chunk.text for chunk in message.chunks]
+    vectors = await embedders.vectors(texts, model, bulk=True)
+    return structs.replace(message, model=model, embeddings=vectors.astype("<f4").tobytes())

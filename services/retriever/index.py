@@ -1,12 +1,9 @@
-"""The index in Redis: searched in one round trip, written through the commit path."""
+"""A generation of the index: searched in one round trip, written through the commit path."""
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
-import redis.exceptions as redis_errors
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
@@ -14,12 +11,12 @@ from services.retriever import search
 from services.retriever.fusion import DENSE_WEIGHT, LEXICAL_WEIGHT, fuse
 from services.retriever.search import VECTORS, VectorIndex
 from services.retriever.selection import choose
-from shared.errors import Permanent, UnknownCollection, UnknownDocument
-from shared.messages import Hit, Index, Query
+from shared.errors import UnknownCollection, UnknownDocument
+from shared.generations import Generation
+from shared.messages import Chunk, Hit, Index, Query
 from shared.streams import Effect, Namespace
 
 _FP32_BYTES = 4
-_LOOK_EVERY_S = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,44 +45,53 @@ class Reach:
 async def find(
     redis: Redis,
     names: Namespace,
+    generation: Generation,
     query: Query,
     vector: bytes,
     reach: Reach,
     vectors: VectorIndex = VECTORS,
-) -> tuple[Hit, ...]:
+) -> tuple[Hit, ...] | None:
     """The best passages for a question, dense and BM25 fused.
 
     Args:
         redis: client that returns bytes.
         names: the namespace.
+        generation: which one to search.
         query: the question and its scope.
-        vector: FP32 little-endian [dim].
+        vector: FP32 little-endian [dim], of the generation's model.
         reach: how far to look.
         vectors: how the index keeps them.
+
+    Returns:
+        None where the generation is no longer the active one: look which one is.
 
     Raises:
         UnknownCollection: nothing was ever ingested into it.
         UnknownDocument: a document of the scope is not in the collection.
     """
-    limit = reach.candidates
-    scope = (names, query.collection, query.document_ids)
+    limit, number = reach.candidates, generation.number
+    scope = (names.search_index(number), query.collection, query.document_ids)
     packed, ef = vectors.pack(vector), vectors.ef_runtime
     commands = [search.dense(*scope, packed, limit, ef=ef, exact=reach.exact)]
     if (by_words := search.lexical(*scope, query.question, limit)) is not None:
         commands.append(by_words)
     # as one transaction: a document that is replaced between the two searches would come out mixed
     async with redis.pipeline(transaction=True) as pipe:
+        pipe.hget(names.generations, "active")
         pipe.hexists(names.collections, query.collection)
         for document_id in query.document_ids:
             pipe.hget(names.document(document_id), "collection")
         for command in commands:
             pipe.execute_command(*command)
-        known, *rest = await pipe.execute(raise_on_error=False)
+        active, known, *rest = await pipe.execute(raise_on_error=False)
     owners, replies = rest[: len(query.document_ids)], rest[len(query.document_ids) :]
-    _raise_first([known, *owners])
-    _check_scope(query, bool(known), owners)
+    _raise_first([active, known, *owners])
+    if active != b"%d" % number:
+        return None
+    _check_scope(query, known=bool(known), owners=owners)
     _raise_first(replies)
-    found = _fused([search.read_hits(names, reply) for reply in replies])
+    prefix = names.chunk_prefix(number)
+    found = _fused([search.read_hits(prefix, reply) for reply in replies])
     return choose(found, top_k=reach.top_k, per_document=reach.most_of_one(query))
 
 
@@ -95,7 +101,7 @@ def _raise_first(replies: Sequence[object]) -> None:
             raise reply
 
 
-def _check_scope(query: Query, known: bool, owners: Sequence[bytes | None]) -> None:  # noqa: FBT001 - a reply
+def _check_scope(query: Query, *, known: bool, owners: Sequence[bytes | None]) -> None:
     if not known:
         raise UnknownCollection(f"no document was ever ingested into collection {query.collection}")
     for document_id, owner in zip(query.document_ids, owners, strict=True):
@@ -111,51 +117,18 @@ def _fused(rankings: Sequence[Mapping[str, Hit]]) -> Iterator[Hit]:
     return (replace(hits[found], score=score) for found, score in scores.items())
 
 
-async def ensure(redis: Redis, names: Namespace, dim: int, vectors: VectorIndex = VECTORS) -> None:
-    """Create the index if it is missing, and let its first look at all keys end.
-
-    What is written meanwhile would be counted twice in the weights of words, until RediSearch
-    cleans up.
-
-    Raises:
-        Permanent: it exists for vectors of another length: another embedder filled it.
-    """
-    try:
-        await redis.execute_command(*search.create_index(names, dim, vectors))
-    except redis_errors.ResponseError as exc:
-        if "already exists" not in str(exc).lower():
-            raise
-        if (found := await _dimension(redis, names)) != dim:
-            raise Permanent(
-                f"the index holds vectors of {found} dimensions, this document's have {dim}: "
-                "it was filled by another embedder; use another namespace for this one"
-            ) from exc
-    else:
-        while int((await _info(redis, names))[b"indexing"]):  # noqa: ASYNC110 - Redis tells nobody
-            await asyncio.sleep(_LOOK_EVERY_S)
-
-
-async def _info(redis: Redis, names: Namespace) -> dict[bytes, Any]:
-    """FT.INFO (RESP2: names and values in turn)."""
-    info: list[Any] = await redis.execute_command("FT.INFO", names.search_index)
-    return dict(zip(info[::2], info[1::2], strict=False))
-
-
-async def _dimension(redis: Redis, names: Namespace) -> int | None:
-    """Dimensions of the index's vectors."""
-    for attribute in (await _info(redis, names))[b"attributes"]:
-        if b"dim" in attribute:
-            return int(attribute[attribute.index(b"dim") + 1])
-    return None
-
-
 def write(
-    names: Namespace, message: Index, old_chunks: int, vectors: VectorIndex = VECTORS
+    names: Namespace,
+    number: int,
+    message: Index,
+    old_chunks: int,
+    vectors: VectorIndex = VECTORS,
 ) -> list[Effect]:
     """Effects that swap a document's chunks for new ones.
 
     Args:
         names: the namespace.
+        number: of the generation.
         message: the chunks and their vectors, FP32 [n, dim].
         old_chunks: how many chunks the document had before.
         vectors: how the index keeps them.
@@ -163,11 +136,13 @@ def write(
     chunks = message.chunks
     size = len(message.embeddings) // len(chunks)
     effects: list[Effect] = []
-    for number in range(len(chunks)):
-        vector = vectors.pack(message.embeddings[number * size : (number + 1) * size])
-        effects += _write_chunk(names, message, number, vector)
-    for number in range(len(chunks), old_chunks):
-        effects.append(Effect("DEL", names.chunk(message.document_id, number)))
+    for at in range(len(chunks)):
+        vector = vectors.pack(message.embeddings[at * size : (at + 1) * size])
+        effects += _write_chunk(
+            names.chunk(number, message.document_id, at), chunks[at], message, vector
+        )
+    for at in range(len(chunks), old_chunks):
+        effects.append(Effect("DEL", names.chunk(number, message.document_id, at)))
     return [*effects, _write_document(names, message), _known(names, message)]
 
 
@@ -176,13 +151,12 @@ def dimension(message: Index) -> int:
     return len(message.embeddings) // len(message.chunks) // _FP32_BYTES
 
 
-def _write_chunk(names: Namespace, message: Index, number: int, vector: bytes) -> Iterator[Effect]:
+def _write_chunk(key: str, chunk: Chunk, message: Index, vector: bytes) -> Iterator[Effect]:
     """Put a chunk in the place of the one that was there.
 
     Not by removing that one first: while a cluster moves the slot, its node refuses to make a key
     that it no longer has, and the commit would end half done.
     """
-    chunk, key = message.chunks[number], names.chunk(message.document_id, number)
     if chunk.page is None:
         yield Effect("HDEL", key, ("page", "page_runs"))
     runs = msgspec.json.encode(chunk.page_runs)
@@ -199,8 +173,8 @@ def _write_document(names: Namespace, message: Index) -> Effect:
     fields = (
         "state", "ingested", "collection", message.collection, "name", message.name,
         "title", message.title, "sha256", message.sha256, "chunks", len(message.chunks),
-        "pages", message.pages or 0, "model", message.model, "version", message.version,
-        "done", message.upload, "error_code", "", "error", "",
+        "pages", message.pages or 0, "version", message.version, "done", message.upload,
+        "error_code", "", "error", "",
     )  # fmt: skip
     return Effect("HSET", names.document(message.document_id), fields)
 

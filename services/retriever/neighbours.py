@@ -12,19 +12,25 @@ from shared.streams import Namespace
 
 
 async def widen(
-    redis: Redis, names: Namespace, collection: str, hits: Sequence[Hit], budget: int
+    redis: Redis,
+    names: Namespace,
+    generation: int,
+    collection: str,
+    hits: Sequence[Hit],
+    budget: int,
 ) -> tuple[Hit, ...]:
     """Passages with their neighbours, each up to `budget` tokens; see `joining.joined`.
 
-    The search is over when the neighbours are known. Where a document was replaced since, its hit
-    is no longer what stands between them, and stays as it was found.
+    They are of the generation of the index that was searched. The search is over when they are
+    known. Where a document was replaced since, or the generation is gone, its hit is no longer what
+    stands between them, and stays as it was found.
     """
     if not budget or not hits:
         return tuple(hits)
     async with redis.pipeline(transaction=True) as pipe:
         for hit in hits:
             for number in _numbers(hit):
-                key = names.chunk(hit.document_id, number)
+                key = names.chunk(generation, hit.document_id, number)
                 pipe.hmget(key, ["collection", *search.FIELDS])
         replies = iter(await pipe.execute())
     around = [

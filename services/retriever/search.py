@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from shared.generations import Generation
 from shared.messages import Hit
 from shared.streams import Argument, Namespace
 
@@ -55,26 +56,30 @@ class VectorIndex:
 VECTORS = VectorIndex()
 
 
-def create_index(names: Namespace, dim: int, vectors: VectorIndex = VECTORS) -> list[Argument]:
-    """FT.CREATE for chunks with vectors [dim], cosine distance.
+def create_index(
+    names: Namespace, generation: Generation, vectors: VectorIndex = VECTORS
+) -> list[Argument]:
+    """FT.CREATE for the chunks of a generation with vectors [dim], cosine distance.
 
     Words are kept as they stand. RediSearch's stemming adds the score of a stem to that of the
     word, and a query of nothing but its stop words ends the whole server (2.10.5): neither is used.
     """
-    head = ("FT.CREATE", names.search_index, "ON", "HASH", "PREFIX", 1, names.chunk_prefix)
+    number = generation.number
+    head = ("FT.CREATE", names.search_index(number), "ON", "HASH")
+    prefix = ("PREFIX", 1, names.chunk_prefix(number))
     tags = ("collection", "TAG", "CASESENSITIVE", "document_id", "TAG", "CASESENSITIVE")
     vector = (
-        "TYPE", vectors.type, "DIM", dim, "DISTANCE_METRIC", "COSINE", "M", vectors.m,
+        "TYPE", vectors.type, "DIM", generation.dim, "DISTANCE_METRIC", "COSINE", "M", vectors.m,
         "EF_CONSTRUCTION", vectors.ef_construction, "EF_RUNTIME", vectors.ef_runtime,
     )  # fmt: skip
     return [
-        *head, "STOPWORDS", 0, "SCHEMA", *tags, "text", "TEXT", "NOSTEM",
+        *head, *prefix, "STOPWORDS", 0, "SCHEMA", *tags, "text", "TEXT", "NOSTEM",
         "embedding", "VECTOR", "HNSW", len(vector), *vector,
     ]  # fmt: skip
 
 
 def dense(
-    names: Namespace,
+    search_index: str,
     collection: str,
     document_ids: Sequence[str],
     vector: bytes,
@@ -83,7 +88,7 @@ def dense(
     ef: int = VECTORS.ef_runtime,
     exact: bool = False,
 ) -> list[Argument]:
-    """Nearest neighbours of a vector, packed as the index has them.
+    """Nearest neighbours of a vector, packed as the index of this name has them.
 
     They are the true ones if `exact` is set, or the scope is of a few documents: every vector of
     the scope is looked at. Else the graph is walked with `ef` candidates.
@@ -93,13 +98,13 @@ def dense(
     query = f"({scope})=>[KNN $limit @embedding $vector HYBRID_POLICY {how} AS {_DISTANCE}]"
     params = {**params, "vector": vector, "limit": limit}
     return [
-        "FT.SEARCH", names.search_index, query, *_returning(_DISTANCE, *FIELDS),
+        "FT.SEARCH", search_index, query, *_returning(_DISTANCE, *FIELDS),
         "SORTBY", _DISTANCE, "LIMIT", 0, limit, *_parameters(params),
     ]  # fmt: skip
 
 
 def lexical(
-    names: Namespace, collection: str, document_ids: Sequence[str], question: str, limit: int
+    search_index: str, collection: str, document_ids: Sequence[str], question: str, limit: int
 ) -> list[Argument] | None:
     """BM25 over the question's words, any of them; None if it has no word to look for."""
     words = keywords(question)
@@ -108,15 +113,15 @@ def lexical(
     scope, params = _scope(collection, document_ids)
     query = f"({scope}) @text:({'|'.join(words)})"
     return [
-        "FT.SEARCH", names.search_index, query, *_returning(*FIELDS),
+        "FT.SEARCH", search_index, query, *_returning(*FIELDS),
         "SCORER", "BM25STD", "LIMIT", 0, limit, *_parameters(params),
     ]  # fmt: skip
 
 
-def count(names: Namespace, collection: str) -> list[Argument]:
+def count(search_index: str, collection: str) -> list[Argument]:
     """How many chunks a collection has: the first number of the reply."""
     scope, params = _scope(collection, ())
-    head = ("FT.SEARCH", names.search_index, scope)
+    head = ("FT.SEARCH", search_index, scope)
     return [*head, "NOCONTENT", "LIMIT", 0, 0, *_parameters(params)]
 
 
@@ -146,8 +151,12 @@ def _parameters(params: Mapping[str, Argument]) -> list[Argument]:
     return ["PARAMS", len(flat), *flat, "DIALECT", 2]
 
 
-def read_hits(names: Namespace, reply: Sequence[object]) -> dict[str, Hit]:
+def read_hits(prefix: str, reply: Sequence[object]) -> dict[str, Hit]:
     """Hits of an FT.SEARCH reply (RESP2: total, then key and fields in turn), best first.
+
+    Args:
+        prefix: what the keys of chunks begin with.
+        reply: as Redis gave it.
 
     Returns:
         By chunk id, in order, with a score of 0: the fusion gives them theirs.
@@ -155,7 +164,7 @@ def read_hits(names: Namespace, reply: Sequence[object]) -> dict[str, Hit]:
     hits = {}
     for key, fields in zip(reply[1::2], reply[2::2], strict=True):
         if isinstance(key, bytes) and isinstance(fields, list):
-            chunk_id = key.decode().removeprefix(names.chunk_prefix)
+            chunk_id = key.decode().removeprefix(prefix)
             hits[chunk_id] = hit_of(chunk_id, dict(zip(fields[::2], fields[1::2], strict=True)))
     return hits
 

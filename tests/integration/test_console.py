@@ -22,6 +22,7 @@ from services.console import app
 from services.console.live import Live, Watch
 from services.console.settings import ConsoleSettings
 from shared.errors import InvalidQuery
+from shared.generations import FIRST
 from shared.messages import Query, Retrieve, Started, Token, encode_json, encode_msgpack
 from shared.streams import DATA, Effect, Entry, Namespace
 from tests.integration.pipelines import Pipeline, fails, ragstream
@@ -182,7 +183,7 @@ async def test_a_citation_opens_its_passage(
 ) -> None:
     """A quote could not be read in its place."""
     chunk = {"text": "Bread rises.", "title": "T", "document_id": "d", "section": "S", "page": 3}
-    await redis.hset(names.chunk("d", 0), mapping=chunk)
+    await redis.hset(names.chunk(FIRST, "d", 0), mapping=chunk)
     async with console.get("/api/passage", params={"chunk_id": "d:0"}) as response:
         assert await response.json() == {"chunk_id": "d:0", **chunk}
     gone = console.get("/api/passage", params={"chunk_id": "d:1"})

@@ -12,7 +12,7 @@ from shared.errors import UnknownDocument
 from shared.messages import decode_index, encode_msgpack
 from shared.redis import ensure_groups
 from shared.streams import DATA, Entry, Namespace, decoded
-from tests.integration.test_index import endings, find, index_message, store
+from tests.integration.test_index import endings, find, index_message, nobody, store
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_a_removed_document_comes_back_only_when_ingested_anew(
     await store(redis, names, {"a": ["red oak"]})
     await remove(redis, names, "a")
     await ensure_groups(redis, [(names.index, "retriever")])
-    handle = partial(retriever.store, redis=redis, names=names)
+    handle = partial(retriever.store, redis=redis, names=names, embedders=nobody())
     fail = endings(names).fail_document
     stage = Stage(names.index, "retriever", decoded(decode_index), handle, fail)
     fields = {DATA: encode_msgpack(index_message("a", ["red larch"], version=version))}

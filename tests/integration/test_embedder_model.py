@@ -86,7 +86,7 @@ def test_the_width_is_in_the_metadata(client: grpc.InferenceServerClient) -> Non
     """Otherwise an index could not be created before the first vector."""
     outputs = client.get_model_metadata("embedder", as_json=True)["outputs"]
     shapes = {output["name"]: output["shape"] for output in outputs}
-    assert shapes == {"embedding": ["-1", "384"], "token_count": ["-1", "1"]}
+    assert shapes == {"embedding": ["-1", "384"], "token_count": ["-1", "1"], "model": ["-1", "1"]}
 
 
 def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:

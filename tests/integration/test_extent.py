@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from services.retriever.extent import Extents
+from shared.generations import FIRST
 from shared.streams import Namespace
 from tests.integration.test_index import store
 
@@ -17,28 +18,28 @@ def names(namespace: str) -> Namespace:
 async def test_a_few_chunks_among_many_are_looked_at(redis: Any, names: Namespace) -> None:
     """A walk would pass nearly the whole graph before it met fifty chunks of the collection."""
     await store(redis, names, {"a": ["red oak"]})
-    assert await Extents(redis, names).narrow("c")
+    assert await Extents(redis).narrow(names.search_index(FIRST), "c")
 
 
 async def test_no_index_is_no_fault_of_the_count(redis: Any, names: Namespace) -> None:
     """The first question of all would be told of an index, not of its unknown collection."""
-    assert await Extents(redis, names).narrow("c")
+    assert await Extents(redis).narrow(names.search_index(FIRST), "c")
 
 
 async def test_what_is_counted_stays_known_for_a_while(redis: Any, names: Namespace) -> None:
     """Every question would count all chunks of its collection first."""
     now = 0.0
     asked = _Counting(redis)
-    extents = Extents(asked, names, ticks=lambda: now)  # type: ignore[arg-type]  # a client that counts
+    extents = Extents(asked, ticks=lambda: now)  # type: ignore[arg-type]  # a client that counts
     await store(redis, names, {"a": ["red oak"]})
-    await extents.narrow("c")
+    await extents.narrow(names.search_index(FIRST), "c")
     now = 9.0
-    await extents.narrow("c")
+    await extents.narrow(names.search_index(FIRST), "c")
     now = 11.0
-    await extents.narrow("c")
+    await extents.narrow(names.search_index(FIRST), "c")
     assert asked.times == 2
     extents.forget()
-    await extents.narrow("c")
+    await extents.narrow(names.search_index(FIRST), "c")
     assert asked.times == 3
 
 

@@ -11,10 +11,11 @@ import pytest
 import redis.exceptions as redis_errors
 
 from services.retriever import handler as retriever
-from services.retriever import index, search
+from services.retriever import index, life, search
 from shared.answers import Endings
 from shared.delivery import Delivery, Stage, classify
-from shared.errors import Permanent, RedisUnavailable, UnknownCollection, UnknownDocument
+from shared.errors import RedisUnavailable, UnknownCollection, UnknownDocument
+from shared.generations import FIRST
 from shared.messages import Chunk, Hit, Index, Query, decode_index, encode_msgpack
 from shared.redis import ensure_groups
 from shared.streams import DATA, Entry, Namespace, Retention, decoded
@@ -43,12 +44,12 @@ async def store(
     delivery = Delivery(redis, names, "test")
     for document_id, chunks in texts.items():
         message = index_message(document_id, chunks, collection)
-        await index.ensure(redis, names, index.dimension(message))
+        await life.ensure(redis, names, message.model, index.dimension(message))
         await redis.xadd(stage.stream, {"x": "x"})
         [[_, [(entry_id, _)]]] = await redis.xreadgroup("retriever", "t", {stage.stream: ">"})
         old = int(await redis.hget(names.document(document_id), "chunks") or 0)
         entry = Entry(stage.stream, entry_id.decode())
-        assert await delivery.commit(stage, entry, index.write(names, message, old)) == 1
+        assert await delivery.commit(stage, entry, index.write(names, FIRST, message, old)) == 1
 
 
 def index_message(
@@ -66,13 +67,20 @@ def index_message(
     )
 
 
+def nobody() -> Any:
+    """Embedders that are not asked."""
+    return None
+
+
 def endings(names: Namespace) -> Endings:
     return Endings(names, Retention(query_s=60, answer_s=60, tokens_s=60), time.time)
 
 
 async def find(redis: Any, names: Namespace, **asked: Any) -> list[Hit]:
     query = Query(**{"question": "none", "collection": "c", **asked})
-    found = await index.find(redis, names, query, vector().tobytes(), REACH)
+    active = await life.active(redis, names, nobody(), query)
+    found = await index.find(redis, names, active, query, vector().tobytes(), REACH)
+    assert found is not None
     return list(found)
 
 
@@ -82,10 +90,14 @@ async def test_words_count_in_full_inside_a_scope(redis: Any, names: Namespace) 
     telling = "rarefied richness for the same number of individuals of a species"
     await store(redis, names, {"first": [telling, *filler[:15]], "second": filler[15:]})
     command = search.lexical(
-        names, "c", [], "Why is richness rarefied to the same number of individuals?", 5
+        names.search_index(FIRST),
+        "c",
+        [],
+        "Why is richness rarefied to the same number of individuals?",
+        5,
     )
     assert command is not None
-    hits = search.read_hits(names, await redis.execute_command(*command))
+    hits = search.read_hits(names.chunk_prefix(FIRST), await redis.execute_command(*command))
     assert next(iter(hits.values())).text == telling
 
 
@@ -144,7 +156,7 @@ async def test_a_shorter_version_leaves_no_old_chunk(redis: Any, names: Namespac
 async def test_two_versions_at_the_same_time_leave_one(redis: Any, names: Namespace) -> None:
     """Chunks of an old version would stay for ever among those of the new one."""
     await ensure_groups(redis, [(names.index, "retriever")])
-    handle = partial(retriever.store, redis=redis, names=names)
+    handle = partial(retriever.store, redis=redis, names=names, embedders=nobody())
     stage = Stage(
         names.index, "retriever", decoded(decode_index), handle, endings(names).fail_document
     )
@@ -161,18 +173,10 @@ async def test_two_versions_at_the_same_time_leave_one(redis: Any, names: Namesp
     assert [hit.text for hit in hits] == ["new"]
 
 
-async def test_another_embedders_vectors_are_refused(redis: Any, names: Namespace) -> None:
-    """Vectors of two models in one index compare like apples and oranges."""
-    await index.ensure(redis, names, DIM)
-    await index.ensure(redis, names, DIM)
-    with pytest.raises(Permanent, match="4 dimensions, this document's have 8"):
-        await index.ensure(redis, names, 8)
-
-
 async def test_a_lost_index_is_an_outage(redis: Any, names: Namespace) -> None:
     """Questions would become dead letters where a cluster has moved their namespace."""
     await store(redis, names, {"a": ["tide"]})
-    await redis.execute_command("FT.DROPINDEX", names.search_index)
+    await redis.execute_command("FT.DROPINDEX", names.search_index(FIRST))
     with pytest.raises(redis_errors.ResponseError) as lost:
         await find(redis, names, question="tide")
     assert isinstance(classify(lost.value), RedisUnavailable)

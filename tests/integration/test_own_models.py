@@ -9,7 +9,7 @@ import numpy as np
 from tritonclient import grpc
 
 from services.model_builder.build import build
-from shared.triton import RERANKER, Triton
+from shared.triton import EMBEDDER, EMBEDDER_NEXT, GENERATOR, RERANKER, Triton
 from tests import tiny_decoders, tiny_models
 from tests.integration.test_embedder_model import infer
 from tests.integration.test_generator_model import RETURNS, Answer, Asker, tensor
@@ -34,14 +34,23 @@ def ask_as_user(asker: Asker, words: str) -> Answer:
     return asker.receive()
 
 
-def test_own_folders_are_served(tmp_path: Path) -> None:
-    """Otherwise a user's own model would build and then fail to load."""
+async def test_own_folders_are_served(tmp_path: Path) -> None:
+    """Otherwise a user's own model would build and then fail to load, or be taken for another."""
     repository = empty_repository(tmp_path / "repository")
     embedder = tiny_models.write_own_embedder(tmp_path / "own-embedder")
+    following = tiny_models.write_own_embedder(tmp_path / "own-next")
     generator = tiny_models.write_own_generator(tmp_path / "own-generator")
-    cache = tmp_path / "cache"
-    build(repository, cache, embedder=str(embedder), generator=str(generator), report=print)
-    with running_triton(repository, tmp_path / "triton") as ports:
+    build(
+        repository,
+        tmp_path / "cache",
+        embedder=str(embedder),
+        embedder_next=str(following),
+        generator=str(generator),
+        report=print,
+    )
+    models = (EMBEDDER, EMBEDDER_NEXT, GENERATOR)
+    with running_triton(repository, tmp_path / "triton", models=models) as ports:
+        served = await _served(ports.grpc_address)
         client = grpc.InferenceServerClient(ports.grpc_address)
         vectors = infer(client, ["a b", "c"]).as_numpy("embedding")
         client.close()
@@ -49,8 +58,20 @@ def test_own_folders_are_served(tmp_path: Path) -> None:
         answer = asker.ask("a b", max_tokens=5, ignore_eos=True)
         asker.close()
     assert vectors.shape == (2, 8)
+    assert [name.rpartition("-")[0] for name in served] == ["own-embedder", "own-next"]
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, rtol=1e-5)
     assert (answer.error, answer.output_tokens) == ("", 5)
+
+
+async def _served(address: str) -> list[str]:
+    """Ids of the embedders, as their vectors come with them; none is asked for a third."""
+    triton = Triton(address)
+    try:
+        assert not await triton.serves(RERANKER)
+        found = [await triton.embed(["a b"], embedder=name) for name in (EMBEDDER, EMBEDDER_NEXT)]
+        return [one.model for one in found]
+    finally:
+        await triton.close()
 
 
 async def test_a_reranker_of_ones_own_is_served(tmp_path: Path) -> None:

@@ -1,19 +1,27 @@
 """Redis's users as k8s/bases/redis/ writes them: each can do its work, and nothing else."""
 
+import asyncio
+import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis.exceptions as errors
+from click.testing import CliRunner
 
+from services.cli.main import cli
 from services.cli.part import WORKERS
+from services.cli.session import Session
 from services.console import handler
 from services.console.live import Live, Watch
+from shared import generations
 from shared.backlog import Backlog
 from shared.bulk import Bulk
 from shared.claims import forget_gone
@@ -21,11 +29,13 @@ from shared.client import RagstreamClient
 from shared.dead import drop, list_dead, redrive
 from shared.documents import each_document
 from shared.errors import Overloaded
+from shared.generations import UNKNOWN
 from shared.messages import Query, encode_json
 from shared.metrics import LAG, Metrics
 from shared.pipeline import look
 from shared.redis import connect
 from shared.streams import DATA, Entry, Namespace, bury
+from shared.triton import EMBEDDER, EMBEDDER_NEXT
 from shared.whereabouts import find
 from tests.redis_server import RedisAddress, running_redis
 from tests.triton_server import TritonPorts, running_triton
@@ -65,7 +75,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, passwords: Path) -> Iterato
 
 @pytest.fixture(scope="module")
 def tiny_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonPorts]:
-    with running_triton(TINY_MODELS, tmp_path_factory.mktemp("triton")) as ports:
+    """Triton with an embedder, the one that is to follow, and a generator."""
+    repository = tmp_path_factory.mktemp("models") / "all"
+    shutil.copytree(TINY_MODELS, repository)
+    shutil.copytree(TINY_MODELS / EMBEDDER, repository / EMBEDDER_NEXT)
+    models = (EMBEDDER, EMBEDDER_NEXT, "generator")
+    with running_triton(repository, tmp_path_factory.mktemp("triton"), models=models) as ports:
         yield ports
 
 
@@ -94,6 +109,10 @@ async def test_a_question_is_answered_by_workers_with_few_rights(
         async with RagstreamClient(url, password=password) as client:
             await _use(client)
         await _ask_a_set(url, password)
+        await _rebuild(server, passwords, tiny_triton)
+        async with RagstreamClient(url, password=password) as client:
+            after = await client.ask(Query(question="What do tides follow?"), timeout_s=60)
+        assert after.models["embedder"] == f"hash of {EMBEDDER_NEXT}"
     await _no_right_was_missed(server)
 
 
@@ -116,6 +135,33 @@ async def _use(client: RagstreamClient) -> None:
     await client.cancel(await client.publish(Query(question="Why?", max_tokens=50)))
     async for _ in client.answers("readers"):
         break
+
+
+async def _rebuild(server: RedisAddress, passwords: Path, triton: TritonPorts) -> None:
+    """All that an operator does to the index, once."""
+    url, password = login(server, passwords, "operator")
+    environ = {
+        "RAGSTREAM_REDIS_URL": url,
+        "RAGSTREAM_REDIS_PASSWORD": password,
+        "RAGSTREAM_TRITON_URL": triton.grpc_address,
+    }
+
+    async def ragstream(*words: str) -> Any:
+        run = partial(CliRunner().invoke, cli, words, obj=Session(environ=environ))
+        done = await asyncio.to_thread(run)  # the command has a loop of its own
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    shown = await ragstream("index", "show", "--json")
+    [one] = shown["generations"]
+    assert (one["state"], one["model"], one["chunks"]) == ("searched", f"hash of {EMBEDDER}", 1)
+    given_up = await ragstream("index", "rebuild", "--abandon", "--json")
+    assert given_up["outcome"] == "nothing to do"
+    done = await ragstream("index", "rebuild", "--json")
+    assert done == {"outcome": "rebuilt", "model": f"hash of {EMBEDDER_NEXT}"}
+    shown = await ragstream("index", "show", "--json")
+    [one] = shown["generations"]
+    assert (one["number"], one["model"], one["chunks"]) == (1, f"hash of {EMBEDDER_NEXT}", 1)
 
 
 async def _ask_a_set(url: str, password: str) -> None:
@@ -195,8 +241,8 @@ FORBIDDEN = [
     ("embedder", "SET rag:answers x"),
     ("retriever", "SET rag:query:1 x"),
     ("retriever", "XADD rag:queries * a b"),
-    ("retriever", "FT.DROPINDEX rag:chunks"),
-    ("generator", "HSET rag:chunk:d:0 text lies"),
+    ("retriever", "FT.DROPINDEX rag:chunks:1"),
+    ("generator", "HSET rag:chunks:1:d:0 text lies"),
     ("generator", "FT.SEARCH rag:chunks *"),
     ("generator", "DEL rag:document:d"),
     ("generator", "EVAL return(redis.call('GET','rag:upload:secret')) 0"),
@@ -262,7 +308,9 @@ async def test_the_console_needs_no_more_rights_than_an_operator(
     url, password = login(server, passwords, "operator")
     async with connect(server.url, server.password) as admin:
         await admin.acl_log_reset()
-        await admin.hset(names.chunk("d", 0), "text", "Bread rises.")
+        searched = (await generations.read(admin, names)).active or UNKNOWN
+        chunk = names.chunk(searched.number, "d", 0)
+        await admin.hset(chunk, "text", "Bread rises.")
         async with connect(url, password) as redis, RagstreamClient(url, password=password) as own:
             asked = handler.ask(own, question, 0.1)
             told = [one async for one in asked]
@@ -275,7 +323,7 @@ async def test_the_console_needs_no_more_rights_than_an_operator(
             buried = await admin.xlen(names.dead)  # by the tests before
             assert (await handler.letters(redis, names, None)).length == buried
             assert await own.cancel(question.id)
-        await admin.delete(names.queries, names.chunk("d", 0), names.cancelled(question.id))
+        await admin.delete(names.queries, chunk, names.cancelled(question.id))
     await _no_right_was_missed(server)
 
 

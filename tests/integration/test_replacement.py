@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 from services.retriever import handler as retriever
-from services.retriever import index
+from services.retriever import index, life
 from shared.delivery import Delivery, Stage
 from shared.messages import Query, decode_index, encode_msgpack
 from shared.redis import ensure_groups
 from shared.streams import DATA, Entry, Namespace, decoded
-from tests.integration.test_index import endings, index_message, vector
+from tests.integration.test_index import endings, index_message, nobody, vector
 
 REPLACEMENTS = 1_000
 DOCUMENTS = 30
@@ -47,7 +47,9 @@ async def replace_one(
 async def seen_whole(redis: Any, names: Namespace) -> set[tuple[str, int]]:
     """Search all documents; returns the version of each, seen whole and alone."""
     query = Query(question="larch", collection="c", document_ids=IDS)
-    hits = await index.find(redis, names, query, vector().tobytes(), REACH)
+    active = await life.active(redis, names, nobody(), query)
+    hits = await index.find(redis, names, active, query, vector().tobytes(), REACH)
+    assert hits is not None
     texts: dict[str, list[str]] = {one: [] for one in IDS}
     for hit in hits:
         texts[hit.document_id].append(hit.text)
@@ -67,7 +69,7 @@ async def test_a_search_sees_a_document_of_one_version_and_whole(
     """An answer would cite words of two versions of a paper, or find the paper gone."""
     names = Namespace(namespace)
     await ensure_groups(redis, [(names.index, "retriever")])
-    handle = partial(retriever.store, redis=redis, names=names)
+    handle = partial(retriever.store, redis=redis, names=names, embedders=nobody())
     fail = endings(names).fail_document
     stage = Stage(names.index, "retriever", decoded(decode_index), handle, fail)
     delivery = Delivery(redis, names, "t")

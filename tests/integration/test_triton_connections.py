@@ -22,7 +22,7 @@ async def test_a_connection_that_ends_takes_nothing_along(tmp_path: Path) -> Non
         triton = Triton(ports.grpc_address)
         streams = [asyncio.create_task(_stream(triton)) for _ in range(STREAMS)]
         while not all(stream.done() for stream in streams):
-            assert (await triton.embed(["What do tides follow?"])).shape[0] == 1
+            assert len((await triton.embed(["What do tides follow?"])).vectors) == 1
         assert [await stream for stream in streams] == [TOKENS] * STREAMS
         await triton.close()
 

@@ -96,6 +96,12 @@ class Site:
         """What became of the documents."""
         return {self.redis.hget(NAMES.document(one), "state") for one in self.given}
 
+    def findable(self) -> int:
+        """Chunks in the index that today's workers search; each document has one."""
+        active = int(self.redis.hget(NAMES.generations, "active"))
+        command = ("FT.SEARCH", NAMES.search_index(active), "*", "LIMIT", 0, 0)
+        return int(self.redis.execute_command(*command)[0])
+
     def on_the_way(self) -> int:
         """Questions and documents that are somewhere in the pipeline."""
         return sum(self.redis.xlen(stream) for stream in READERS)
@@ -121,7 +127,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
             "RAGSTREAM_REDIS_URL": address.url,
             "RAGSTREAM_TRITON_URL": triton.grpc_address,
         }
-        client = held.enter_context(redis.Redis(port=address.port))
+        client = held.enter_context(redis.Redis(port=address.port, protocol=2))  # as the workers
         yield Site(client, variables, tmp_path, held)
 
 
@@ -154,4 +160,5 @@ def test_an_upgrade_under_load_loses_nothing(site: Site, tmp_path: Path) -> None
     until(lambda: site.on_the_way() == 0, "all is done")
     assert site.answers() == dict.fromkeys(site.asked, 1)
     assert site.states() == {b"ingested"}
+    assert site.findable() == len(site.given) + 1
     assert not site.redis.exists(NAMES.dead)

@@ -14,8 +14,8 @@ REDIS, GRPC, PROBES = 6379, 8001, 8080
 
 def wanted(name: str) -> set[tuple[str, str, int]]:
     """Every worker to Redis, those that use models to Triton; copies of Redis to one another."""
-    uses_models = {worker for worker in WORKERS if "models=[" in _wiring(worker)}
-    assert uses_models == {"ingestor", "embedder", "generator"}
+    uses_models = {worker for worker in WORKERS if "w.triton" in _wiring(worker)}
+    assert uses_models == set(WORKERS)
     copies = {("redis", "redis", REDIS)} if name == "production" else set()
     to_redis = {(worker, "redis", REDIS) for worker in WORKERS}
     return to_redis | {(worker, "triton", GRPC) for worker in uses_models} | copies

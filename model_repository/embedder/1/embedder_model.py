@@ -14,22 +14,28 @@ from tokenizers import Encoding
 
 
 class TritonPythonModel:
-    """Computes all requests of a batch together, and answers each on its own."""
+    """Computes all requests of a batch together, and answers each on its own.
 
-    @staticmethod
-    def auto_complete_config(config: Any) -> Any:
+    Attributes:
+        folder: the version folder with the weights.
+    """
+
+    folder = Path(__file__).parent
+
+    @classmethod
+    def auto_complete_config(cls, config: Any) -> Any:
         """Add the output whose width only the weights know."""
-        info = EmbedderInfo.read(Path(__file__).parent)
+        info = EmbedderInfo.read(cls.folder)
         config.add_output({"name": "embedding", "data_type": "TYPE_FP32", "dims": [info.dim]})
         return config
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the model of this folder."""
         settings = EmbedderSettings.read(json.loads(args["model_config"])["parameters"])
-        folder = Path(args["model_repository"]) / args["model_version"]
         threads = settings.threads or cores()
-        self._embedder = Embedder(folder, threads, settings.batch_tokens)
-        pb_utils.Logger.log_info(f"embedder: {threads} threads")
+        self._embedder = Embedder(self.folder, threads, settings.batch_tokens)
+        name, model = args["model_name"], self._embedder.info.id
+        pb_utils.Logger.log_info(f"{name}: {model}, {threads} threads")
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer requests; one that is malformed gets an error and the others do not suffer."""
@@ -40,11 +46,19 @@ class TritonPythonModel:
                 encodings[place] = self._embedder.encode(_texts(request))
             except ValueError as exc:
                 answers[place] = _refused(str(exc))
-        tensors = {place: [_counts(encoded)] for place, encoded in encodings.items()}
+        tensors = {
+            place: [_counts(encoded), self._named(len(encoded))]
+            for place, encoded in encodings.items()
+        }
         self._add_vectors(requests, encodings, tensors)
         for place, outputs in tensors.items():
             answers[place] = pb_utils.InferenceResponse(output_tensors=outputs)
         return answers
+
+    def _named(self, count: int) -> Any:
+        """Which model this is, once for each text: what is answered is never another's."""
+        name = self._embedder.info.id.encode()
+        return pb_utils.Tensor("model", np.full((count, 1), name, object))
 
     def _add_vectors(
         self,

@@ -20,6 +20,7 @@ TINY = 1e-12  # keeps a zero vector from becoming NaN
 class EmbedderInfo:
     """What of `model.json` running needs; the builder's `EmbedderInfo` explains each field."""
 
+    id: str
     dim: int
     max_tokens: int
     inputs: tuple[str, ...]
@@ -38,6 +39,7 @@ class EmbedderInfo:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing: run `ragstream models build` first")
         known = json.loads(path.read_bytes())
+        known.setdefault("id", known["name"])  # a user's own, built before models had ids
         return cls(**{field: known[field] for field in cls.__dataclass_fields__})
 
 

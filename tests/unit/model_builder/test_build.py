@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.model_builder import recipes
 from services.model_builder.build import BuiltModel, build, list_models, verify
 from shared.errors import ModelBuildError
 from tests import tiny_decoders, tiny_models
@@ -63,6 +64,36 @@ def test_models_are_described(repository: Path, rebuild: Rebuild) -> None:
     built = [path for path in files if path.name != "manifest.json"]
     assert embedder.size_bytes == sum(path.stat().st_size for path in built)
     assert len(embedder.sha256) == 64
+
+
+def test_an_id_is_of_the_weights(tmp_path: Path) -> None:
+    """An index would be taken for another model's, or for the same after a change."""
+    ids = []
+    for number, seed in enumerate(("own", "own", "other")):
+        folder = tiny_models.write_own_embedder(tmp_path / str(number) / seed)
+        target = tmp_path / f"built-{number}"
+        target.mkdir()
+        recipes.embedder_recipe(str(folder)).write(target, tmp_path, print)
+        ids.append(json.loads((target / "model.json").read_text())["id"])
+    assert ids[0] == ids[1] != ids[2]
+    assert ids[0].startswith("own-")
+
+
+def test_the_next_embedder_comes_and_goes(
+    repository: Path, rebuild: Rebuild, tmp_path: Path
+) -> None:
+    """A model could not be tried, or never be got rid of."""
+    rebuild()
+    cache = tmp_path / "cache"
+    own = str(tmp_path / "own-embedder")
+    built = build(repository, cache, embedder_next=own, report=print)
+    assert states(built)["embedder_next"] == "current"
+    assert states(build(repository, cache, report=print))["embedder_next"] == "current"
+    assert "embedder_next" not in states(
+        build(repository, cache, embedder_next="none", report=print)
+    )
+    int8 = recipes.next_embedder_recipe("int8")
+    assert (int8.name, int8.kind, int8.precision) == ("embedder_next", "wheel", "int8")
 
 
 def test_a_changed_byte_is_found_by_verify(repository: Path, rebuild: Rebuild) -> None:

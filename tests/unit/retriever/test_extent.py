@@ -6,7 +6,6 @@ import pytest
 from redis.asyncio import Redis
 
 from services.retriever.extent import Extents
-from shared.streams import Namespace
 
 
 class Counted:
@@ -47,5 +46,5 @@ class Counted:
 )
 async def test_the_faster_way_is_chosen(chunks: int, keys: int, narrow: bool) -> None:  # noqa: FBT001 - a case
     """A million vectors would be looked at one by one, or a graph walked for a handful of them."""
-    extents = Extents(cast("Redis", Counted(chunks, keys)), Namespace("n"))
-    assert await extents.narrow("c") is narrow
+    extents = Extents(cast("Redis", Counted(chunks, keys)))
+    assert await extents.narrow("n:chunks", "c") is narrow

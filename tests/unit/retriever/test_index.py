@@ -22,8 +22,8 @@ def test_no_commit_makes_a_key_that_it_has_removed(old_chunks: int) -> None:
         chunks=chunks,
         embeddings=bytes(2 * 4 * 4),
     )
-    effects = write(NAMES, message, old_chunks)
+    effects = write(NAMES, 2, message, old_chunks)
     removed = [effect.key for effect in effects if effect.command == "DEL"]
     written = [effect.key for effect in effects if effect.command == "HSET"]
     assert not set(removed) & set(written)
-    assert removed == [NAMES.chunk("d", number) for number in range(2, old_chunks)]
+    assert removed == [NAMES.chunk(2, "d", number) for number in range(2, old_chunks)]

@@ -15,12 +15,20 @@ NAMES = Namespace("rag")
 
 
 class Embeds:
-    """A Triton that writes down which lane was asked for, and a Wanted that wants everything."""
+    """Embedders that write down which lane was asked for, a Redis without an index, a Wanted."""
 
     def __init__(self) -> None:
         self.bulk: list[bool] = []
 
-    async def embed(self, texts: list[str], *, bulk: bool = False) -> NDArray[np.float32]:
+    async def chosen(self, _active: object) -> str:
+        return "model"
+
+    async def hgetall(self, _key: str) -> dict[bytes, bytes]:
+        return {}
+
+    async def vectors(
+        self, texts: list[str], _model: str, *, bulk: bool = False
+    ) -> NDArray[np.float32]:
         self.bulk.append(bulk)
         return np.ones((len(texts), 2), np.float32)
 
@@ -34,6 +42,7 @@ async def test_a_questions_vector_is_asked_for_in_its_lane(priority: Priority, b
     fake: Any = Embeds()
     entry = Entry(NAMES.queries, f"{int(time.time() * 1000)}-0")
     query = Query(id="q", question="Why?", priority=priority)
-    [effect] = await embed_query(entry, query, triton=fake, names=NAMES, wanted=fake, max_chars=100)
+    clients = {"embedders": fake, "redis": fake, "wanted": fake}
+    [effect] = await embed_query(entry, query, names=NAMES, max_chars=100, **clients)
     assert fake.bulk == [bulk]
     assert effect.key == NAMES.lane(NAMES.retrieve, priority)
