@@ -15,6 +15,7 @@ from services.cli.compare import compare
 from services.cli.console import console
 from services.cli.dead_commands import dead
 from services.cli.document_commands import documents
+from services.cli.env import env
 from services.cli.ingest import ingest
 from services.cli.model_commands import models
 from services.cli.part import WORKERS
@@ -97,7 +98,7 @@ def worker(name: str) -> None:
 
 
 for command in (
-    *(up, down, status, console, logs, ingest, ask, batch, report, compare),
+    *(up, down, env, status, console, logs, ingest, ask, batch, report, compare),
     *(documents, cancel, dead, models),
 ):
     cli.add_command(command)
