@@ -23,17 +23,26 @@ from shared.messages import Answer, Finished, Profile, Query, Started, Token
 EXPIRY_GRACE_S = 1.0
 
 
-def _check_question(_ctx: click.Context, _argument: click.Parameter, value: str) -> str:
-    """Refuse bytes that the terminal's encoding does not know: no message could carry them."""
+def _check_question(_ctx: click.Context, _argument: click.Parameter, words: tuple[str, ...]) -> str:
+    """Refuse what no worker could answer: it would be told so only after a wait.
+
+    That is an empty question, several words without quotes, and bytes that the terminal's
+    encoding does not know, which no message could carry.
+    """
+    question = " ".join(words)
     try:
-        value.encode()
+        question.encode()
     except UnicodeEncodeError:
         raise click.UsageError("the question is no valid text") from None
-    return value
+    if not question.strip():
+        raise click.UsageError('the question is empty: ragstream ask "Which data sets were used?"')
+    if len(words) > 1:
+        raise click.UsageError(f'put the question in quotes: ragstream ask "{question}"')
+    return question
 
 
 @click.command(short_help="Ask a question and print the cited answer.")
-@click.argument("question", callback=_check_question)
+@click.argument("question", nargs=-1, callback=_check_question, metavar="QUESTION")
 @click.option(
     "--document",
     "documents",
@@ -99,9 +108,12 @@ def ask(
     try:
         answer = asyncio.run(_answer(session, query, timeout_s + EXPIRY_GRACE_S))
     except TimeoutError:
-        session.fail("no_answer", f"no answer within {timeout_s:g} s", exits.NO_ANSWER)
+        said = f"no answer within {timeout_s:g} s; `ragstream status {query.id}` shows where it is"
+        session.fail("no_answer", said, exits.NO_ANSWER)
     if session.json:
         session.show(answer)
+    if answer.error:
+        session.advise(answer.error.code)
     raise click.exceptions.Exit(exits.of_status(answer.status))
 
 

@@ -217,7 +217,8 @@ def _show(session: Session, run: Run, order: Order, report: Path | None) -> None
     if session.json:
         session.show({"run": run.id, "out": str(order.out), "questions": counts})
     else:
-        for line in (*summary.lines(counts), "", *_files(order.out, kept, report)):
+        why = [*summary.failures(run), ""] if any(one.failed for one in counts) else []
+        for line in (*summary.lines(counts), "", *why, *_files(order.out, kept, report)):
             render.say(line)
     failed = any(one.failed for one in counts)
     raise click.exceptions.Exit(exits.SOME_FAILED if failed else exits.OK)

@@ -9,7 +9,18 @@ from services.cli.folder import DataFolder
 from services.cli.part import SUPERVISOR
 from services.cli.parts import LocalStack
 from services.cli.supervisor import Report
-from shared.settings import CommonSettings, StackSettings, load
+from services.embedder.settings import EmbedderSettings
+from services.generator.settings import GeneratorSettings
+from services.ingestor.settings import IngestorSettings
+from services.retriever.settings import RetrieverSettings
+from shared.settings import CommonSettings, Settings, StackSettings, load
+
+WORKERS_SETTINGS: tuple[type[Settings], ...] = (
+    IngestorSettings,
+    EmbedderSettings,
+    RetrieverSettings,
+    GeneratorSettings,
+)
 
 
 def in_foreground(
@@ -27,6 +38,7 @@ def in_foreground(
         SetupError: see stack.up.
     """
     folder.prepare()
+    check_settings(environ)
     own = LocalStack(folder, settings, load(CommonSettings, environ))
     report = reporter(folder, log_only=log_only)
 
@@ -39,6 +51,16 @@ def in_foreground(
         start_timeout_s=settings.start_timeout_s, report=report, on_ready=on_ready
     )
     stack.up(folder, own, running)
+
+
+def check_settings(environ: Mapping[str, str]) -> None:
+    """See that every worker will take its settings, before minutes are spent on other parts.
+
+    Raises:
+        SettingsError: one will not.
+    """
+    for kind in WORKERS_SETTINGS:
+        load(kind, environ)
 
 
 def in_background(folder: DataFolder) -> int:

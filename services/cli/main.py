@@ -82,16 +82,24 @@ def cli() -> None:
 
 
 @cli.command(short_help="Run one worker in this process.")
-@click.argument("name", type=click.Choice(WORKERS))
+@click.argument("name", type=click.Choice(WORKERS), metavar="NAME")
 def worker(name: str) -> None:
     """Run one worker in this process, until SIGTERM.
 
-    `up` runs one of each; so does a container. Settings come from RAGSTREAM_… variables.
+    NAME is ingestor, embedder, retriever or generator.
+
+    `up` runs one of each; so does a container. It needs Redis and Triton, and waits for one that
+    is away. Settings come from RAGSTREAM_… variables (docs/settings.md); its log, in JSON, goes to
+    stdout.
 
     \b
     Examples:
       RAGSTREAM_REDIS_URL=redis://redis:6379/0 ragstream worker retriever
       RAGSTREAM_TRITON_URL=triton:8001 RAGSTREAM_HEALTH_PORT=8081 ragstream worker embedder
+
+    \b
+    Exit status: 0 stopped in order, 2 a setting is wrong, 7 Redis refuses the user, 8 Redis has no
+    search module, 9 a model is missing in Triton.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     app = importlib.import_module(f"services.{name}.app")
     asyncio.run(app.run())

@@ -80,7 +80,10 @@ def logs(session: Session, *, part: str, follow: bool, lines: int) -> None:
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     log = session.folder().log(part)
     if not log.exists() and not follow:
-        raise StackNotRunning(f"there is no log {log}: no stack ever ran on this data folder")
+        raise StackNotRunning(
+            f"there is no log {log}: no stack ever ran on this data folder; "
+            "choose another with --data-dir"
+        )
     size = log.stat().st_size if log.exists() else 0
     for line in log_files.last_lines(log, lines):
         render.say(render.uncoloured(line))

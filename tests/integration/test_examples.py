@@ -41,7 +41,7 @@ def node_redis() -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, f"npm could not install {lock}: is there a network?\n{done.stderr}"
+    assert done.returncode == 0, (f"npm could not install {lock}: is there a network?", done.stderr)
 
 
 @pytest.fixture(scope="session")
