@@ -84,6 +84,11 @@ def ask(
 ) -> None:
     """Ask a question and print the answer with its citations.
 
+    It needs a stack that runs, and documents that were ingested. Prints the text, whose [1] lead
+    to the quotes below it, each with document, page and section; last how it ended, how far the
+    passages support it, and what took how long. Where the documents don't tell, the text is
+    "I don't know".
+
     \b
     Examples:
       ragstream ask "Which data sets were used?"

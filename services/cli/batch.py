@@ -94,6 +94,9 @@ def batch(  # noqa: PLR0913 - an option each
 ) -> None:
     """Ask every question of a set: of a collection or, with --per-document, of each document.
 
+    It needs a stack that runs, and documents that were ingested. Prints how many are left while it
+    asks, then how many documents answered each question.
+
     QUESTIONS is a text file with a question a line, a .csv with a column `question` (and perhaps
     `id`), or a .jsonl of {"question": …, "id": …}. Questions go through the bulk lane, so that
     nobody who asks one of their own waits for them.

@@ -34,6 +34,10 @@ _OPTIONAL = frozenset(
 class Ragstream(click.Group):
     """The group of all commands, and the one place where errors become exit codes."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
+        """In the order in which a newcomer meets them."""
+        return list(self.commands)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an error that is meant for a person comes without its traceback."""
         session = ctx.ensure_object(Session)
@@ -69,19 +73,24 @@ def cli() -> None:
       ragstream ingest papers/                     read documents
       ragstream ask "Which data sets were used?"   get a cited answer
       ragstream batch questions.txt --per-document --out answers.csv
-      ragstream documents list                     what can be asked about
       ragstream status --watch                     what runs, what waits, who works on what
       ragstream console                            the same as a page, live
-      ragstream dead list                          what could not be done, and why
-      ragstream down                               stop it
+      ragstream down                               stop it; what was read is kept
+
+    The first `up` downloads up to 180 MB of weights and builds the models, in a minute or two.
+    docs/tutorial.md takes ten minutes, to a paper of your own.
 
     With RAGSTREAM_REDIS_URL (and RAGSTREAM_REDIS_PASSWORD) set, `ingest`, `ask`, `batch`,
     `documents`, `status`, `console`, `cancel` and `dead` use that Redis in place of the local
     stack.
+
+    \b
+    Exit status: 0 done, 2 wrong usage or a wrong setting, 6 no stack runs, 7 Redis refuses the
+    password, 24 Redis is away, 130 Ctrl-C; what else a command has is in its own --help.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
-@cli.command(short_help="Run one worker in this process.")
+@click.command(short_help="Run one worker in this process.")
 @click.argument("name", type=click.Choice(WORKERS), metavar="NAME")
 def worker(name: str) -> None:
     """Run one worker in this process, until SIGTERM.
@@ -106,8 +115,8 @@ def worker(name: str) -> None:
 
 
 for command in (
-    *(up, down, env, status, console, logs, ingest, ask, batch, report, compare),
-    *(documents, cancel, dead, models),
+    *(up, ingest, ask, batch, report, compare, documents),
+    *(status, console, logs, cancel, dead, env, models, down, worker),
 ):
     cli.add_command(command)
 
