@@ -14,3 +14,4 @@ answer=$(ragstream ask "$question" --collection demo)
 trap - EXIT
 ragstream down
 printf '\n%s\n' "$answer"
+printf '\nA paper of your own is next: docs/tutorial.md\n'

@@ -1,5 +1,6 @@
 """`up`, in the foreground and in the background, with its words for the operator."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ from services.ingestor.settings import IngestorSettings
 from services.retriever.settings import RetrieverSettings
 from shared.settings import CommonSettings, Settings, StackSettings, load
 
+_STAMP = re.compile(r"[\d-]+T[\d:]+Z ")
 WORKERS_SETTINGS: tuple[type[Settings], ...] = (
     IngestorSettings,
     EmbedderSettings,
@@ -70,10 +72,15 @@ def in_background(folder: DataFolder) -> int:
         DataFolderError: the folder cannot be written.
     """
     folder.prepare()
-    code = detach.start(folder, detach.command(folder), render.tell)
+    code = detach.start(folder, detach.command(folder), lambda line: render.tell(_unstamped(line)))
     if not code:
         render.say("\n".join([*view.lines(view.look(folder)), "", "`ragstream down` stops it."]))
     return code
+
+
+def _unstamped(line: str) -> str:
+    """A line of the supervisor's log without its time, which who waits for it knows."""
+    return _STAMP.sub("", line, count=1) if _STAMP.match(line) else line
 
 
 def reporter(folder: DataFolder, *, log_only: bool) -> Report:
