@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Awaitable
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from shared.messages import Answer, Finished, Profile, Query, Started, Token
 
 # An answer that says `expired` comes a moment after the deadline; it says more than silence.
 EXPIRY_GRACE_S = 1.0
+PATIENCE_S = 5.0  # silence that nobody wonders about
 
 
 def _check_question(_ctx: click.Context, _argument: click.Parameter, words: tuple[str, ...]) -> str:
@@ -130,13 +132,22 @@ async def _answer(session: Session, query: Query, timeout_s: float) -> Answer:
         if query.stream:
             answer, shown = await _read_along(client, query, timeout_s)
         else:
-            answer, shown = await client.ask(query, timeout_s=timeout_s), ""
+            answer, shown = await patiently(client.ask(query, timeout_s=timeout_s)), ""
     with_text = not shown or answer.text.strip() != shown.strip()
     if shown and with_text:
         render.say("\nHeld against the passages, the answer is:\n")
     for line in render.answer_lines(answer, with_text=with_text):
         render.say(line)
     return answer
+
+
+async def patiently(asking: Awaitable[Answer], patience_s: float = PATIENCE_S) -> Answer:
+    """Wait for an answer; where it takes long, say so, and how it can be watched."""
+    answering = asyncio.ensure_future(asking)
+    done, _ = await asyncio.wait({answering}, timeout=patience_s)
+    if not done:
+        render.tell("still at it; --stream shows the draft while it is written")
+    return await answering
 
 
 async def _read_along(client: Client, query: Query, timeout_s: float) -> tuple[Answer, str]:

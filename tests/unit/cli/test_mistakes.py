@@ -1,5 +1,6 @@
 """What newcomers do wrong: each mistake is told with its cause and what to do."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from services.cli import launch, state
+from services.cli.ask import patiently
 from services.cli.folder import DataFolder
 from services.cli.hints import hint
 from services.cli.main import cli
@@ -18,6 +20,7 @@ from services.cli.settings_table import KINDS, MODELS
 from services.cli.state import StackState
 from services.generator.settings import GeneratorSettings
 from shared.errors import SettingsError
+from shared.messages import Answer
 from shared.settings import PARTS, CommonSettings, Settings, StackSettings, load
 
 ELSEWHERE = {"RAGSTREAM_REDIS_URL": "redis://nowhere:1/0"}
@@ -108,6 +111,22 @@ def test_a_redis_that_is_away_is_told_with_where_it_was_looked_for() -> None:
     assert "RAGSTREAM_REDIS_URL" in hint("redis_unavailable", ELSEWHERE)
     assert "`ragstream status`" in hint("redis_unavailable", {})
     assert hint("no_text", {}) == ""
+
+
+async def test_a_long_wait_is_not_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    """A newcomer would take a slow machine for one that hangs."""
+    come = asyncio.Event()
+
+    async def asked() -> Answer:
+        await come.wait()
+        return Answer(query_id="q", status="answered")
+
+    waiting = asyncio.create_task(patiently(asked(), patience_s=0))
+    while not (said := capsys.readouterr().err):
+        await asyncio.sleep(0)
+    come.set()
+    assert (await waiting).query_id == "q"
+    assert "--stream" in said
 
 
 def test_the_stack_is_handed_to_a_shell(tmp_path: Path) -> None:
