@@ -122,8 +122,9 @@ async def test_a_long_wait_is_not_silent(capsys: pytest.CaptureFixture[str]) -> 
         return Answer(query_id="q", status="answered")
 
     waiting = asyncio.create_task(patiently(asked(), patience_s=0))
-    while not (said := capsys.readouterr().err):
-        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not (said := capsys.readouterr().err):  # noqa: ASYNC110 - a print sends no event
+            await asyncio.sleep(0)
     come.set()
     assert (await waiting).query_id == "q"
     assert "--stream" in said
