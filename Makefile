@@ -7,6 +7,9 @@ BIN   := $(VENV)/bin
 FITS  := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+# What an installation downloads the first time, in MB.
+MB_local := 240
+MB_dev   := 550
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help demo test lint unit integration manifests chaos outage lanes memory cluster engine browser models \
@@ -107,12 +110,14 @@ clean: ## remove what was built and run here, weights and caches included
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "error: no python3 of version 3.11 or 3.12 found;" \
 		"install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c '$(FITS)' || { echo "error: $(PYTHON) is not a Python of version 3.11 or 3.12, which" \
+		"Triton's wheel needs; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "== new virtual environment in $(VENV) ($$($(PYTHON) --version))"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "error: the venv module is missing;" \
 		"on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.local $(VENV)/.bench $(VENV)/.bench-retrieval $(VENV)/.dev: $(VENV)/.%: locks/%.txt pyproject.toml | $(VENV)/bin/python
-	@echo "== installing locks/$*.txt (hash-checked)"
+	@echo "== installing locks/$*.txt (hash-checked$(if $(MB_$*),, up to $(MB_$*) MB to download))"
 	@$(PIP) install --require-hashes -r locks/$*.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

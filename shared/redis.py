@@ -19,6 +19,7 @@ from shared.errors import (
     RagstreamError,
     RedisRefused,
     RedisUnavailable,
+    SettingsError,
     Transient,
 )
 from shared.redis_url import full_url, is_cluster
@@ -75,7 +76,7 @@ def translate(error: errors.RedisError) -> RagstreamError:
         return RedisUnavailable(_MOVING_HINT.format(error))
     for theirs, ours in _MEANING:
         if isinstance(error, theirs):
-            return ours(_HINTS[ours].format(error))
+            return ours(_HINTS[ours].format(str(error).rstrip(".")))
     return Transient(f"{type(error).__name__}: {error}")
 
 
@@ -115,7 +116,8 @@ def connect(url: str, password: str = "", *, namespace: str = "", **options: str
         options: arguments of redis-py's connections.
 
     Raises:
-        SettingsError: a URL names no sentinel or no master, no node, or no namespace in braces.
+        SettingsError: a URL is none, or names no sentinel or no master, no node, or no namespace in
+            braces.
     """
     return connect_as(Redis, full_url(url, password, namespace=namespace, **options))
 
@@ -127,7 +129,10 @@ def connect_as(kind: type[R], url: str) -> R:
         return sentinel.master(kind, parts)
     if is_cluster(url):
         return cluster.owner(kind, parts)
-    client: Any = kind.from_url(url)
+    try:
+        client: Any = kind.from_url(url)
+    except ValueError as exc:  # its words name the schemes, and never the URL
+        raise SettingsError(f"RAGSTREAM_REDIS_URL cannot be used: {exc}") from exc
     return cast("R", client)  # redis-py says that any class gives its own
 
 

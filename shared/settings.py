@@ -8,7 +8,8 @@ ones, and leaves those of other parts to them, so that all parts can be given on
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, ClassVar, Self, TypeVar
 
@@ -24,7 +25,7 @@ from pydantic import (
 from shared.errors import SettingsError
 
 PREFIX = "RAGSTREAM_"
-# the last two are for the models inside Triton, which read them themselves
+# the last ones are for the models inside Triton, which read them themselves
 PARTS = (
     "INGESTOR",
     "EMBEDDER",
@@ -35,6 +36,8 @@ PARTS = (
     "CONSOLE",
     "TRITON_EMBEDDER",
     "TRITON_GENERATOR",
+    "TRITON_GRADER",
+    "TRITON_RERANKER",
 )
 
 _NAMESPACE = r"(\{[\w.-]{1,64}\}|[\w.-]{1,64})"
@@ -117,7 +120,9 @@ class CommonSettings(Settings):
     health_host: str = Field("127.0.0.1", description="Address of /livez, /readyz and /metrics.")
     health_port: Port = Field(8080, description="Port of /livez, /readyz and /metrics.")
     log_level: str = Field(
-        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line written."
+        "INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="Least severe log line written: DEBUG, INFO, WARNING or ERROR.",
     )
     otlp_url: str = Field(
         "",
@@ -213,7 +218,7 @@ def load(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
     try:
         return kind.model_validate(values)
     except ValidationError as exc:
-        raise SettingsError(_explain(exc, kind.prefix)) from exc
+        raise SettingsError(_explain(exc, kind)) from exc
 
 
 def _of_part(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
@@ -227,17 +232,31 @@ def _of_part(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
 
 
 def _refuse_unknown(given: Mapping[str, str], kind: type[Settings]) -> None:
-    known = {f"{kind.prefix}{field.upper()}" for field in kind.model_fields}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise SettingsError(
-            f"unknown setting {', '.join(unknown)}; known: {', '.join(sorted(known))}"
-        )
+    known = [f"{kind.prefix}{field.upper()}" for field in kind.model_fields]
+    for name in sorted(set(given) - set(known)):
+        near = _near(name, known)
+        meant = f": did you mean {near}?" if near else ";"
+        raise SettingsError(f"unknown setting {name}{meant} docs/settings.md has all of them")
 
 
-def _explain(exc: ValidationError, prefix: str) -> str:
+def _near(name: str, known: Iterable[str]) -> str:
+    """What a misspelt name most likely means: a known one, or one of another part; "" if none."""
+    part, _, rest = name.removeprefix(PREFIX).partition("_")
+    others = [f"{PREFIX}{one}_{rest}" for one in get_close_matches(part, PARTS) if one != part]
+    return next(iter(get_close_matches(name, [*known, *others], n=1, cutoff=0.85)), "")
+
+
+def _explain(exc: ValidationError, kind: type[Settings]) -> str:
+    """Each variable, what is wrong with it, and what it is for; never its value."""
     faults = exc.errors(include_input=False, include_url=False)
-    return "; ".join(
-        f"{prefix}{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
-        for fault in faults
-    )
+    return "; ".join(_said(fault["msg"], fault["type"], fault["loc"], kind) for fault in faults)
+
+
+def _said(words: str, fault: str, place: tuple[int | str, ...], kind: type[Settings]) -> str:
+    if not place:  # of several variables together; its words name them
+        return f"{kind.prefix}{words.removeprefix('Value error, ')}"
+    name = f"{kind.prefix}{'_'.join(str(part) for part in place).upper()}"
+    about = kind.model_fields[str(place[0])].description or ""
+    if fault == "string_pattern_mismatch":  # a pattern is no help to a person
+        return f"{name} cannot be that; it is: {about}"
+    return f"{name} {words.replace('Input should be', 'must be')}; it is: {about}"

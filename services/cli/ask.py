@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Awaitable
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -21,19 +22,29 @@ from shared.messages import Answer, Finished, Profile, Query, Started, Token
 
 # An answer that says `expired` comes a moment after the deadline; it says more than silence.
 EXPIRY_GRACE_S = 1.0
+PATIENCE_S = 5.0  # silence that nobody wonders about
 
 
-def _check_question(_ctx: click.Context, _argument: click.Parameter, value: str) -> str:
-    """Refuse bytes that the terminal's encoding does not know: no message could carry them."""
+def _check_question(_ctx: click.Context, _argument: click.Parameter, words: tuple[str, ...]) -> str:
+    """Refuse what no worker could answer: it would be told so only after a wait.
+
+    That is an empty question, several words without quotes, and bytes that the terminal's
+    encoding does not know, which no message could carry.
+    """
+    question = " ".join(words)
     try:
-        value.encode()
+        question.encode()
     except UnicodeEncodeError:
         raise click.UsageError("the question is no valid text") from None
-    return value
+    if not question.strip():
+        raise click.UsageError('the question is empty: ragstream ask "Which data sets were used?"')
+    if len(words) > 1:
+        raise click.UsageError(f'put the question in quotes: ragstream ask "{question}"')
+    return question
 
 
 @click.command(short_help="Ask a question and print the cited answer.")
-@click.argument("question", callback=_check_question)
+@click.argument("question", nargs=-1, callback=_check_question, metavar="QUESTION")
 @click.option(
     "--document",
     "documents",
@@ -75,6 +86,11 @@ def ask(
 ) -> None:
     """Ask a question and print the answer with its citations.
 
+    It needs a stack that runs, and documents that were ingested. Prints the text, whose [1] lead
+    to the quotes below it, each with document, page and section; last how it ended, how far the
+    passages support it, and what took how long. Where the documents don't tell, the text is
+    "I don't know".
+
     \b
     Examples:
       ragstream ask "Which data sets were used?"
@@ -99,9 +115,12 @@ def ask(
     try:
         answer = asyncio.run(_answer(session, query, timeout_s + EXPIRY_GRACE_S))
     except TimeoutError:
-        session.fail("no_answer", f"no answer within {timeout_s:g} s", exits.NO_ANSWER)
+        said = f"no answer within {timeout_s:g} s; `ragstream status {query.id}` shows where it is"
+        session.fail("no_answer", said, exits.NO_ANSWER)
     if session.json:
         session.show(answer)
+    if answer.error:
+        session.advise(answer.error.code)
     raise click.exceptions.Exit(exits.of_status(answer.status))
 
 
@@ -113,13 +132,22 @@ async def _answer(session: Session, query: Query, timeout_s: float) -> Answer:
         if query.stream:
             answer, shown = await _read_along(client, query, timeout_s)
         else:
-            answer, shown = await client.ask(query, timeout_s=timeout_s), ""
+            answer, shown = await patiently(client.ask(query, timeout_s=timeout_s)), ""
     with_text = not shown or answer.text.strip() != shown.strip()
     if shown and with_text:
         render.say("\nHeld against the passages, the answer is:\n")
     for line in render.answer_lines(answer, with_text=with_text):
         render.say(line)
     return answer
+
+
+async def patiently(asking: Awaitable[Answer], patience_s: float = PATIENCE_S) -> Answer:
+    """Wait for an answer; where it takes long, say so, and how it can be watched."""
+    answering = asyncio.ensure_future(asking)
+    done, _ = await asyncio.wait({answering}, timeout=patience_s)
+    if not done:
+        render.tell("still at it; --stream shows the draft while it is written")
+    return await answering
 
 
 async def _read_along(client: Client, query: Query, timeout_s: float) -> tuple[Answer, str]:

@@ -94,6 +94,9 @@ def batch(  # noqa: PLR0913 - an option each
 ) -> None:
     """Ask every question of a set: of a collection or, with --per-document, of each document.
 
+    It needs a stack that runs, and documents that were ingested. Prints how many are left while it
+    asks, then how many documents answered each question.
+
     QUESTIONS is a text file with a question a line, a .csv with a column `question` (and perhaps
     `id`), or a .jsonl of {"question": …, "id": …}. Questions go through the bulk lane, so that
     nobody who asks one of their own waits for them.
@@ -217,7 +220,8 @@ def _show(session: Session, run: Run, order: Order, report: Path | None) -> None
     if session.json:
         session.show({"run": run.id, "out": str(order.out), "questions": counts})
     else:
-        for line in (*summary.lines(counts), "", *_files(order.out, kept, report)):
+        why = [*summary.failures(run), ""] if any(one.failed for one in counts) else []
+        for line in (*summary.lines(counts), "", *why, *_files(order.out, kept, report)):
             render.say(line)
     failed = any(one.failed for one in counts)
     raise click.exceptions.Exit(exits.SOME_FAILED if failed else exits.OK)

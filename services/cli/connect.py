@@ -13,6 +13,7 @@ from shared.settings import CommonSettings, load
 from shared.spans import Tracer
 
 URL = "RAGSTREAM_REDIS_URL"
+PASSWORD = "RAGSTREAM_REDIS_PASSWORD"  # noqa: S105 - a variable's name
 NAMESPACE = "RAGSTREAM_NAMESPACE"
 
 
@@ -52,17 +53,22 @@ def find(folder: DataFolder, environ: Mapping[str, str]) -> Address:
             triton_url=common.triton_url,
             tracer=tracer,
         )
-    running = _running(folder)
+    local = running(folder)
     return Address(
-        redis_url=running.redis_url,
+        redis_url=local.redis_url,
         password=folder.read_password(),
-        namespace=common.namespace if NAMESPACE in environ else running.namespace,
-        triton_url=running.triton_url,
+        namespace=common.namespace if NAMESPACE in environ else local.namespace,
+        triton_url=local.triton_url,
         tracer=tracer,
     )
 
 
-def _running(folder: DataFolder) -> state.StackState:
+def running(folder: DataFolder) -> state.StackState:
+    """The stack of the data folder.
+
+    Raises:
+        StackNotRunning: there is none, or it is not ready yet.
+    """
     found = state.read(folder.state)
     if found is None or not _exists(found.pid):
         raise StackNotRunning(

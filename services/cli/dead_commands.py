@@ -42,18 +42,27 @@ def dead() -> None:
       ragstream dead list
       ragstream dead show 1795255768324-0
       ragstream dead redrive --code attempts_exhausted
+
+    Exit status: 0, 27 no such letter, 6 no stack runs, 24 Redis is away.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
 @dead.command("list", short_help="Show the dead letters, oldest first.")
 @_code
 @click.option("--stream", metavar="STREAM", help="Those from this stream, as `generate`.")
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="No more than these.",
+)
 @json_option
 @data_dir_option
 @pass_session
 def list_(session: Session, *, code: str | None, stream: str | None, limit: int) -> None:
-    """Show the dead letters, oldest first.
+    """Show the dead letters, oldest first: id, stream, code of the error, and its words.
 
     \b
     Examples:

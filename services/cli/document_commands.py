@@ -26,16 +26,25 @@ def documents() -> None:
       ragstream documents list
       ragstream documents show paper-1f3a9c02
       ragstream documents remove paper-1f3a9c02
+
+    Exit status: 0, 27 no such document, 6 no stack runs, 24 Redis is away.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
 @documents.command("list", short_help="Show all documents.")
-@click.option("--collection", metavar="NAME", callback=lambda *a: a[2] and check_name(*a))
+@click.option(
+    "--collection",
+    metavar="NAME",
+    callback=lambda *a: a[2] and check_name(*a),
+    help="Those of this collection alone.",
+)
 @json_option
 @data_dir_option
 @pass_session
 def list_(session: Session, *, collection: str | None) -> None:
     """Show all documents, by collection and id. Looks through all keys of Redis once.
+
+    Prints a line for each: its state, collection, id, passages and pages, and title.
 
     \b
     Examples:

@@ -17,6 +17,8 @@ def index() -> None:
     Examples:
       ragstream index show
       ragstream index rebuild
+
+    Exit status: 0 done, 6 no stack runs, 24 Redis is away; each command's own help has the rest.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
@@ -63,7 +65,7 @@ def rebuild(session: Session, *, abandon: bool) -> None:
     \b
     Examples:
       ragstream models build --embedder-next ~/models/bge-small-onnx
-      ragstream down; ragstream up --detach
+      ragstream down && ragstream up --detach
       ragstream index rebuild
       ragstream index rebuild --abandon
 

@@ -96,6 +96,9 @@ def ingest(
     PATH is a file, a folder, a pattern such as "papers/**/*.pdf", or an address: https://,
     s3:// or gs://, each off unless RAGSTREAM_FETCH_SCHEMES allows it.
 
+    Prints a line for each: whether it was read, the id by which `ask --document` finds it, its
+    path, and its passages and pages or what is wrong with it.
+
     \b
     Examples:
       ragstream ingest paper.pdf

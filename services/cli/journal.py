@@ -38,7 +38,10 @@ def load(path: Path) -> Run:
     try:
         lines, _ = parse(journal.read_bytes(), journal)
     except OSError as exc:
-        raise RunError(f"no run there: {journal} cannot be read: {exc.strerror or exc}") from exc
+        raise RunError(
+            f"no run there: {journal} cannot be read: {exc.strerror or exc}; a run is named by "
+            "what `ragstream batch` got as --out"
+        ) from exc
     if (run := Run.of(lines)) is None:
         raise RunError(f"{journal} is no journal of a run")
     return run

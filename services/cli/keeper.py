@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import time
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,6 +19,7 @@ from services.cli.state import PartState
 from shared.errors import StackNotRunning
 
 LAST_LINES = 15
+_PROGRESS = re.compile(r"I\d{4} ")  # what Triton says while all is well, and while it shuts down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class Keeper:
         self.state = PartState(name=part.name, port=part.port, metrics_port=part.metrics_port)
         self._around = around
         self._process: Process | None = None
+        self._log_start = 0  # byte of the log at which this life begins
         self._failing_since: float | None = None  # by the clock; None while ready or starting
         self._task: asyncio.Task[None] | None = None
         self._first_ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -147,6 +150,7 @@ class Keeper:
 
     async def _spawn(self) -> Process:
         with logs.open_log(self._around.log(self.part.name)) as log:
+            self._log_start = log.tell()
             return await asyncio.create_subprocess_exec(
                 *self.part.argv,
                 env={**os.environ, **self.part.env},
@@ -225,7 +229,9 @@ class Keeper:
 
     def _not_started(self, what: str) -> StackNotRunning:
         log = self._around.log(self.part.name)
-        shown = "".join(f"\n  | {line}" for line in logs.last_lines(log, LAST_LINES))
+        lines = logs.last_lines(log, LAST_LINES, self._log_start)
+        telling = [line for line in lines if line.strip() and not _PROGRESS.match(line)]
+        shown = "".join(f"\n  | {line}" for line in telling or lines)
         return StackNotRunning(f"{self.part.name} {what}; its log is {log}{shown}")
 
 

@@ -1,5 +1,6 @@
 """`up`, in the foreground and in the background, with its words for the operator."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -9,7 +10,19 @@ from services.cli.folder import DataFolder
 from services.cli.part import SUPERVISOR
 from services.cli.parts import LocalStack
 from services.cli.supervisor import Report
-from shared.settings import CommonSettings, StackSettings, load
+from services.embedder.settings import EmbedderSettings
+from services.generator.settings import GeneratorSettings
+from services.ingestor.settings import IngestorSettings
+from services.retriever.settings import RetrieverSettings
+from shared.settings import CommonSettings, Settings, StackSettings, load
+
+_STAMP = re.compile(r"[\d-]+T[\d:]+Z ")
+WORKERS_SETTINGS: tuple[type[Settings], ...] = (
+    IngestorSettings,
+    EmbedderSettings,
+    RetrieverSettings,
+    GeneratorSettings,
+)
 
 
 def in_foreground(
@@ -27,6 +40,7 @@ def in_foreground(
         SetupError: see stack.up.
     """
     folder.prepare()
+    check_settings(environ)
     own = LocalStack(folder, settings, load(CommonSettings, environ))
     report = reporter(folder, log_only=log_only)
 
@@ -41,6 +55,16 @@ def in_foreground(
     stack.up(folder, own, running)
 
 
+def check_settings(environ: Mapping[str, str]) -> None:
+    """See that every worker will take its settings, before minutes are spent on other parts.
+
+    Raises:
+        SettingsError: one will not.
+    """
+    for kind in WORKERS_SETTINGS:
+        load(kind, environ)
+
+
 def in_background(folder: DataFolder) -> int:
     """Run the real stack in a session of its own; returns an exit code once that is known.
 
@@ -48,10 +72,15 @@ def in_background(folder: DataFolder) -> int:
         DataFolderError: the folder cannot be written.
     """
     folder.prepare()
-    code = detach.start(folder, detach.command(folder), render.tell)
+    code = detach.start(folder, detach.command(folder), lambda line: render.tell(_unstamped(line)))
     if not code:
         render.say("\n".join([*view.lines(view.look(folder)), "", "`ragstream down` stops it."]))
     return code
+
+
+def _unstamped(line: str) -> str:
+    """A line of the supervisor's log without its time, which who waits for it knows."""
+    return _STAMP.sub("", line, count=1) if _STAMP.match(line) else line
 
 
 def reporter(folder: DataFolder, *, log_only: bool) -> Report:

@@ -18,11 +18,11 @@ def open_log(path: Path) -> BinaryIO:
     return path.open("ab", buffering=0)
 
 
-def last_lines(path: Path, count: int) -> list[str]:
-    """The last lines of a file; none where there is no such file."""
+def last_lines(path: Path, count: int, start: int = 0) -> list[str]:
+    """The last lines of a file, none from before a byte; none where there is no such file."""
     try:
         with path.open("rb") as file:
-            return _tail(file, count)
+            return _tail(file, count, start)
     except FileNotFoundError:
         return []
 
@@ -47,12 +47,12 @@ def follow(path: Path, start: int, go_on: Callable[[], bool]) -> Iterator[str]:
             time.sleep(POLL_S)
 
 
-def _tail(file: BinaryIO, count: int) -> list[str]:
+def _tail(file: BinaryIO, count: int, first: int) -> list[str]:
     """Read blocks from the end until they hold enough lines."""
     end = file.seek(0, os.SEEK_END)
     read = b""
-    while end > 0 and read.count(b"\n") <= count:
-        start = max(0, end - BLOCK_BYTES)
+    while end > first and read.count(b"\n") <= count:
+        start = max(first, end - BLOCK_BYTES)
         file.seek(start)
         read = file.read(end - start) + read
         end = start

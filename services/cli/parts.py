@@ -51,7 +51,10 @@ class LocalStack:
         """
         repository = self.settings.model_repository
         if not all(model.current for model in list_models(repository)):
-            report("building the models, which takes a minute or two the first time")
+            report(
+                "building the models, which takes a minute or two the first time, up to 180 MB of "
+                "downloads and 1 GB of disk"
+            )
             build(repository, self.settings.cache_dir / "models", report=report)
         triton.prepare(self.folder.triton)
 

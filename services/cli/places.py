@@ -27,7 +27,11 @@ class _PlaceType(click.ParamType):  # type: ignore[type-arg]  # no older click h
             return (Path(value),)
         found = tuple(Path(one) for one in sorted(glob.glob(value, recursive=True)))  # noqa: PTH207 - a pattern may begin with a slash
         if not found:
-            self.fail(f"{value!r} is no file or folder, and matches none", param, ctx)
+            self.fail(
+                f"there is no file or folder {value!r}, and none that it matches as a pattern",
+                param,
+                ctx,
+            )
         return found
 
 

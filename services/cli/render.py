@@ -79,7 +79,9 @@ def _summary(answer: Answer) -> str:
     timings = answer.timings_ms
     known = sorted(timings, key=lambda name: STAGES.index(name) if name in STAGES else len(STAGES))
     stages = ", ".join(f"{name} {_took(timings[name])}" for name in known)
-    words = [answer.status, f"support {answer.support:.2f}"]
+    words: list[str] = [answer.status]
+    if answer.status == "answered":
+        words.append(f"support {answer.support:.2f}")
     if answer.extracted:
         words.append("quoted from the passages")
     if timings:

@@ -13,6 +13,7 @@ import msgspec
 from services.cli import connect, render
 from services.cli.connect import Address
 from services.cli.folder import DataFolder
+from services.cli.hints import hint
 from shared.client import RagstreamClient
 from shared.documents import DocumentState
 from shared.messages import Answer, Name, Query, TokenEvent
@@ -91,9 +92,15 @@ class Session:
         """Print the one JSON object."""
         click.echo(render.safe_json(msgspec.json.encode(content)))
 
+    def advise(self, code: str) -> None:
+        """Say on stderr what can be done about an error, where its own words don't."""
+        if advice := hint(code, self.environ):
+            render.tell(f"hint: {advice}")
+
     def fail(self, code: str, message: str, exit_code: int) -> NoReturn:
         """Say what went wrong, on stderr and, with --json, as the one JSON object, and exit."""
         render.tell(f"error: {message}")
+        self.advise(code)
         if self.json:
             self.show({"error": {"code": code, "message": message}})
         raise click.exceptions.Exit(exit_code)

