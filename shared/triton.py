@@ -1,4 +1,4 @@
-"""The one client for Triton: texts to vectors, a prompt to tokens.
+"""The one client for Triton: texts to vectors, a prompt to tokens, questions and texts to grades.
 
 Foreign errors are mapped here, at the boundary: unreachable or not ready is an outage, full is
 overloaded, refused is permanent.
@@ -33,8 +33,9 @@ EMBEDDER = "embedder"
 EMBEDDER_NEXT = "embedder_next"
 EMBEDDERS = (EMBEDDER, EMBEDDER_NEXT)
 GENERATOR = "generator"
+GRADER = "grader"
 RERANKER = "reranker"
-MOST_TEXTS = 256  # max_batch_size in the config.pbtxt of embedder and reranker
+MOST_TEXTS = 256  # max_batch_size in the config.pbtxt of embedder, grader and reranker
 _INTERACTIVE, _BULK = 1, 2  # its priorities: a question overtakes a document's chunks
 # Errors inside a stream carry no status, only words.
 _FULL = ("queue is full", "Exceeds maximum queue size")
@@ -88,6 +89,19 @@ class Piece:
     finish_reason: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What the grader makes of one text.
+
+    Attributes:
+        answer: probability that it answers the question, or supports the claim.
+        support: FP32 [sentences], how much each does, 0..1; NaN for one that found no room.
+    """
+
+    answer: float
+    support: NDArray[np.float32]
 
 
 def translate(error: InferenceServerException | grpc.aio.AioRpcError) -> RagstreamError:
@@ -154,6 +168,8 @@ class Triton:
         """Ask a model for nothing: Triton calls one ready whose process has died."""
         if model in EMBEDDERS:
             await self.model_id(model)
+        elif model == GRADER:
+            await self.grade(["ready?"], [["yes"]])
         elif model == RERANKER:
             await self.rerank("ready?", ["ready!"])
         elif model == GENERATOR:
@@ -221,6 +237,40 @@ class Triton:
             for at in range(0, len(texts), MOST_TEXTS)
         ]
         return [int(count) for part in parts for count in part["token_count"].reshape(-1)]
+
+    async def grade(
+        self, questions: Sequence[str], texts: Sequence[Sequence[str]], *, bulk: bool = False
+    ) -> list[Grade]:
+        """Read questions, or claims, each beside a text.
+
+        Args:
+            questions: n of them, at least one.
+            texts: for each the sentences of one text, at least one.
+            bulk: let questions of people overtake these.
+
+        Returns:
+            A grade for each, in their order.
+
+        Raises:
+            Outage, Overloaded, InferenceRefused: see `translate`.
+        """
+        lines = ["\n".join(" ".join(one.split()) for one in text) for text in texts]
+        pairs = list(zip(questions, lines, strict=True))
+        return [
+            grade
+            for at in range(0, len(pairs), MOST_TEXTS)
+            for grade in await self._grades(pairs[at : at + MOST_TEXTS], bulk=bulk)
+        ]
+
+    async def _grades(self, pairs: Sequence[tuple[str, str]], *, bulk: bool) -> list[Grade]:
+        columns = {"query": [query for query, _ in pairs], "text": [text for _, text in pairs]}
+        priority = _BULK if bulk else _INTERACTIVE
+        found = await self._infer(GRADER, columns, ["answer", "support"], priority)
+        answers, supports = found["answer"].reshape(-1), found["support"]
+        return [
+            Grade(float(answer), row[: 1 + text.count("\n")].astype(np.float32, copy=False))
+            for answer, row, (_, text) in zip(answers, supports, pairs, strict=True)
+        ]
 
     async def rerank(
         self, question: str, texts: Sequence[str], *, bulk: bool = False

@@ -8,4 +8,5 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1] / "model_repository"
 DATA = Path(__file__).parent / "data"
-sys.path[:0] = [str(REPOSITORY / name / "1") for name in ("embedder", "generator", "reranker")]
+MODELS = ("embedder", "generator", "grader", "reranker")
+sys.path[:0] = [str(REPOSITORY / name / "1") for name in MODELS]

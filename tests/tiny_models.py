@@ -10,7 +10,9 @@ from onnx import TensorProto
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from services.model_builder.grader_weights import write_trained
 from services.model_builder.graph import Graph
+from services.model_builder.sources import TrainedSource, sha256_of
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 HIDDEN, HEADS, KV_HEADS, FFN, LAYERS, CONTEXT = 64, 4, 2, 96, 2, 128
@@ -215,3 +217,20 @@ def write_repository(folder: Path) -> Path:
         (folder / name / "1").mkdir(parents=True)
         (folder / name / "1" / "model.py").touch()
     return folder
+
+
+def write_grader(folder: Path) -> tuple[Path, TrainedSource]:
+    """A random grader: the encoder's weights, in their folder, and the trained ones."""
+    weights = write_minilm(folder)
+    vocab = {word: index for index, word in enumerate((*WORDS[:3], "[CLS]", "[SEP]"))}
+    tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))  # noqa: S106 - not a secret
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    layers = {"sentence": (8, 48), "support": (1, 8), "text": (8, 32), "answer": (1, 8)}
+    shapes: dict[str, tuple[int, ...]]
+    shapes = {f"{name}.weight": shape for name, shape in layers.items()}
+    shapes |= {f"{name}.bias": shape[:1] for name, shape in layers.items()}
+    shapes["encoder.layer.0.output.dense.weight"] = (16, 32)
+    trained = folder / "trained"
+    write_trained(trained, {name: _random(name, shape) for name, shape in shapes.items()})
+    return weights, TrainedSource(path=trained, sha256=sha256_of(trained))

@@ -15,7 +15,6 @@ from services.retriever.settings import RetrieverSettings
 from shared.settings import CommonSettings, StackSettings
 from shared.triton import RERANKER
 
-MODELS = ("embedder", "generator")
 # Redis writes what it has not flushed yet; Triton gives running requests triton.DRAIN_S to end.
 SERVER_GRACE_S = 35.0
 _RERANK = f"{RetrieverSettings.prefix}RERANK"
@@ -82,7 +81,7 @@ class LocalStack:
     def _models(self) -> tuple[str, ...]:
         """What Triton serves: a reranker, too, where one is built."""
         built = {model.name for model in list_models(self.settings.model_repository)}
-        return (*MODELS, *(name for name in sorted(OPTIONAL) if name in built))
+        return (*triton.MODELS, *(name for name in sorted(OPTIONAL) if name in built))
 
     def _redis(self, port: int, password: str) -> Part:
         return Part(

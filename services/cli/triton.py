@@ -13,8 +13,9 @@ from importlib import metadata, util
 from pathlib import Path
 
 from shared.errors import SetupError
+from shared.triton import EMBEDDER, GENERATOR, GRADER
 
-MODELS = ("embedder", "generator")
+MODELS = (EMBEDDER, GRADER, GENERATOR)
 LOOPBACK = "127.0.0.1"
 STUB = "triton_python_backend_stub"
 STAMP = "prepared.txt"

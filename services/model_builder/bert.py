@@ -78,22 +78,32 @@ def write_bert(
     Raises:
         ModelBuildError: a tensor is missing.
     """
-    attention = _attention_int8 if precision == "int8" else _attention
     try:
         with Graph(path) as graph:
-            ids = graph.input("input_ids", TensorProto.INT64, ["batch", "tokens"])
-            mask = graph.input("attention_mask", TensorProto.INT64, ["batch", "tokens"])
-            narrow_mask = graph.node("Cast", mask, to=TensorProto.INT32)
-            x = _embeddings(graph, shape, tensors, ids)
-            for index in range(shape.layers):
-                x = _layer(
-                    graph, shape, _Layer(tensors, index, precision), x, narrow_mask, attention
-                )
+            x, mask = encoded(graph, shape, tensors, precision)
             _pooled(graph, x, mask)
             graph.output("sentence_embedding", TensorProto.FLOAT, ["batch", shape.hidden])
             graph.save()
     except KeyError as exc:
         raise ModelBuildError(f"the weights hold no tensor {exc}") from exc
+
+
+def encoded(
+    graph: Graph, shape: BertShape, tensors: Tensors, precision: Precision
+) -> tuple[str, str]:
+    """Add the encoder with its inputs: every token's state [batch, tokens, hidden], and the mask.
+
+    Raises:
+        KeyError: a tensor is missing.
+    """
+    attention = _attention_int8 if precision == "int8" else _attention
+    ids = graph.input("input_ids", TensorProto.INT64, ["batch", "tokens"])
+    mask = graph.input("attention_mask", TensorProto.INT64, ["batch", "tokens"])
+    narrow_mask = graph.node("Cast", mask, to=TensorProto.INT32)
+    x = _embeddings(graph, shape, tensors, ids)
+    for index in range(shape.layers):
+        x = _layer(graph, shape, _Layer(tensors, index, precision), x, narrow_mask, attention)
+    return x, mask
 
 
 _Attend = Callable[[Graph, BertShape, "_Layer", str, str], str]

@@ -22,6 +22,7 @@ from services.model_builder.recipes import (
     Recipe,
     embedder_recipe,
     generator_recipe,
+    grader_recipe,
     next_embedder_recipe,
     reranker_recipe,
 )
@@ -33,11 +34,13 @@ DEFAULT = "default"  # asks for the built-in weights where None keeps what is th
 RECIPES: dict[str, Callable[[str | None, Precision | None], Recipe]] = {
     "embedder": embedder_recipe,
     "generator": generator_recipe,
+    "grader": grader_recipe,
     "reranker": reranker_recipe,
     "embedder_next": next_embedder_recipe,
 }
 # served where they are built: none is needed at first
 OPTIONAL = frozenset({"embedder_next", "reranker"})
+GRADER = "grader"
 NONE = "none"  # asks for an optional model to be taken out
 
 
@@ -108,13 +111,15 @@ def build(  # noqa: PLR0913 - one for each option of the command
     choices = {
         "embedder": embedder,
         "generator": generator,
+        "grader": None,
         "reranker": reranker,
         "embedder_next": embedder_next,
     }
     precisions = {"embedder": embedder_precision, "generator": precision}
     with _said_clearly("the cache folder cannot be made"):
         cache.mkdir(parents=True, exist_ok=True)
-    for name, choice in choices.items():
+    for name in _names(repository):
+        choice = choices[name]
         folder, wanted = _version_folder(repository, name), precisions.get(name)
         if name in OPTIONAL and choice in (None, NONE) and not (folder / FILENAME).exists():
             continue
@@ -141,8 +146,13 @@ def verify(repository: Path) -> list[BuiltModel]:
     return _present(repository, Manifest.is_unaltered)
 
 
+def _names(repository: Path) -> list[str]:
+    """The models to look after; a repository of somebody's own need not have the grader."""
+    return [name for name in RECIPES if name != GRADER or (repository / name).is_dir()]
+
+
 def _present(repository: Path, is_good: Callable[[Manifest, Path], bool]) -> list[BuiltModel]:
-    found = (_look(repository, name, is_good) for name in RECIPES)
+    found = (_look(repository, name, is_good) for name in _names(repository))
     return [one for one in found if one.name not in OPTIONAL or one.state != "missing"]
 
 

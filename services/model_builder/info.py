@@ -33,6 +33,22 @@ class EmbedderInfo(msgspec.Struct, frozen=True, kw_only=True):
     normalize: bool
 
 
+class GraderInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A grader's `model.json`. What is longer than a limit is cut off.
+
+    Attributes:
+        name: for people.
+        max_tokens: longest input of the graph: question, text and special tokens.
+        question_tokens: longest question.
+        line_tokens: longest line of a text.
+    """
+
+    name: str
+    max_tokens: int
+    question_tokens: int
+    line_tokens: int
+
+
 class RerankerInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A reranker's `model.json`.
 

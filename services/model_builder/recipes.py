@@ -21,11 +21,20 @@ from services.model_builder.chat import turn
 from services.model_builder.decoder_graph import write_decoder
 from services.model_builder.decoder_shape import DecoderSource
 from services.model_builder.gguf_decoder import open_gguf
+from services.model_builder.grader_graph import write_grader
+from services.model_builder.grader_weights import read_trained
 from services.model_builder.hf_decoder import open_folder
-from services.model_builder.info import EmbedderInfo, GeneratorInfo, Precision
+from services.model_builder.info import EmbedderInfo, GeneratorInfo, GraderInfo, Precision
 from services.model_builder.manifest import Kind, code_hash, write_json
 from services.model_builder.precision import NUMBERS
-from services.model_builder.sources import MINILM, SMOLLM2, Report, WheelSource
+from services.model_builder.sources import (
+    GRADER,
+    MINILM,
+    SMOLLM2,
+    Report,
+    TrainedSource,
+    WheelSource,
+)
 from shared.errors import ModelBuildError
 
 # The modules that shape what each recipe writes: `builder` is a hash over their source. All come
@@ -44,6 +53,7 @@ _DECODER = (
 _FILES = ("configs", "hf_files")
 EMBEDDER_CODE = (*_ALL, "bert", "graph", "quantize")
 EMBEDDER_PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
+GRADER_CODE = (*EMBEDDER_CODE, "grader_graph", "grader_weights")
 GENERATOR_CODE = (
     *_ALL,
     *_DECODER,
@@ -53,6 +63,7 @@ HF_CODE = (*_ALL, *_DECODER, *_FILES, "hf_decoder", "safetensors_weights")
 FOLDER_CODE = (*_ALL, *_FILES, "chat", "folder", "onnx_file")
 
 DEFAULT_PRECISION: Precision = "fp32"
+GRADER_TOKENS = 384  # a question and some eight sentences; it was trained on fewer
 GGUF = "gguf:"  # stands before a file's name where a folder could stand, too
 
 Write = Callable[[Path, Path, Report], None]
@@ -177,6 +188,19 @@ def generator_recipe(choice: str | None, precision: Precision | None = None) -> 
     return _from_folder("generator", folder, own.copy_generator, FOLDER_CODE)
 
 
+def grader_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
+    """The grader, from the weights trained here on top of the default embedder's.
+
+    Raises:
+        ModelBuildError: other weights or a precision were asked for.
+    """
+    if choice is not None or precision not in (None, DEFAULT_PRECISION):
+        raise ModelBuildError("the grader has no choice of weights or precisions")
+    recipe = _from_wheel("grader", MINILM, convert_grader, GRADER_CODE)
+    inputs = recipe.inputs | {GRADER.path.name: GRADER.sha256}
+    return replace(recipe, source=f"{GRADER} on {MINILM}", inputs=inputs)
+
+
 def holds_weights(folder: Path) -> bool:
     """Whether a folder holds weights of Hugging Face's kind, and no ONNX graph."""
     graphs = [*folder.glob("*.onnx"), *folder.glob("genai_config.json")]
@@ -275,6 +299,35 @@ def convert_minilm(weights: Path, target: Path, *, precision: Precision = "fp32"
         output="sentence_embedding",
         pooling="none",
         normalize=False,
+    )
+    write_json(target / "model.json", info)
+
+
+def convert_grader(weights: Path, target: Path, trained: TrainedSource = GRADER) -> None:
+    """Write the trained grader as a Triton model's files.
+
+    Args:
+        weights: of the sentence encoder that it was trained from, its folder around it: what was
+            not trained, and the tokenizer.
+        target: folder to write to.
+        trained: what was.
+
+    Raises:
+        ModelBuildError: a file is missing, of an unsupported kind, or not the one meant.
+    """
+    try:
+        sources.check_hash(trained.path, trained.sha256)
+        shape = BertShape.of(json.loads((weights.parent / "config.json").read_bytes()))
+        tensors = {**load_file(weights), **read_trained(trained.path)}
+        write_grader(target / "model.onnx", shape, tensors)
+        shutil.copyfile(weights.parent / "tokenizer.json", target / "tokenizer.json")
+    except (OSError, SafetensorError, KeyError) as exc:
+        raise ModelBuildError(f"{trained} and {weights.name}: {exc!r}") from exc
+    info = GraderInfo(
+        name="ragstream grader",
+        max_tokens=min(GRADER_TOKENS, shape.positions),
+        question_tokens=64,
+        line_tokens=96,
     )
     write_json(target / "model.json", info)
 

@@ -68,6 +68,29 @@ SMOLLM2 = WheelSource(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainedSource:
+    """Weights that this project trained, kept beside the code that builds from them.
+
+    Attributes:
+        path: of the file.
+        sha256: its hash, hex.
+    """
+
+    path: Path
+    sha256: str
+
+    def __str__(self) -> str:
+        """How reports and manifests name it."""
+        return self.path.name
+
+
+GRADER = TrainedSource(
+    path=Path(__file__).parent / "grader.safetensors",
+    sha256="ef707e788b99bb6793919eacff1c035777bd7f4a6ef386c2b25172af9ad9457f",
+)
+
+
 def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file, read in pieces."""
     with path.open("rb") as file:

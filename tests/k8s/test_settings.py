@@ -132,7 +132,7 @@ def test_the_caches_fit_into_triton(deployed: str) -> None:
     """A busy hour would have Triton killed."""
     given = variables(deployed, "triton")
     caches = sum(int(value) for name, value in given.items() if name.endswith("CACHE_MIB"))
-    weights_and_runs = 2 * _GIB  # both models in fp32, Triton itself, a prompt's chunk
+    weights_and_runs = 2 * _GIB  # the models in fp32, Triton itself, a prompt's chunk
     assert caches * 2**20 + weights_and_runs <= memory(deployed, "triton")
 
 

@@ -32,6 +32,7 @@ def test_the_server_is_for_this_machine_and_these_models_alone(tmp_path: Path) -
     assert all(address.endswith("=127.0.0.1") for address in addresses)
     assert [a for a in argv if "load-model" in a] == [
         "--load-model=embedder",
+        "--load-model=grader",
         "--load-model=generator",
     ]
     assert "--strict-readiness=true" in argv

@@ -36,6 +36,10 @@ def reached(*modules: str) -> set[str]:
     ("code", "entries"),
     [
         (recipes.EMBEDDER_CODE, ("bert", "info", "manifest", "sources")),
+        (
+            recipes.GRADER_CODE,
+            ("bert", "grader_graph", "grader_weights", "info", "manifest", "sources"),
+        ),
         (recipes.GENERATOR_CODE, ("gguf_decoder", *DECODER, "manifest", "sources")),
         (recipes.HF_CODE, ("hf_decoder", *DECODER, "manifest", "sources")),
         (recipes.FOLDER_CODE, ("folder",)),
@@ -50,6 +54,9 @@ def test_all_code_that_shapes_a_model_is_hashed(
 
 def test_every_module_that_recipes_use_shapes_some_model() -> None:
     """A new module could be forgotten in the lists."""
-    code = (recipes.EMBEDDER_CODE, recipes.GENERATOR_CODE, recipes.HF_CODE, recipes.FOLDER_CODE)
+    code = (
+        *(recipes.EMBEDDER_CODE, recipes.GENERATOR_CODE, recipes.GRADER_CODE),
+        *(recipes.HF_CODE, recipes.FOLDER_CODE),
+    )
     every = {module for modules in code for module in modules}
     assert reached("recipes") == every

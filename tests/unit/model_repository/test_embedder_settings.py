@@ -4,6 +4,7 @@ from pathlib import Path
 
 import embedder_settings
 import generator_settings
+import grader_settings
 import pytest
 from embedder_settings import EmbedderSettings
 
@@ -29,9 +30,9 @@ def test_a_wrong_setting_is_refused_by_name(name: str, value: str, message: str)
         EmbedderSettings.read(PARAMETERS, {f"RAGSTREAM_TRITON_EMBEDDER_{name}": value})
 
 
-def test_both_models_read_settings_alike() -> None:
+def test_all_models_read_settings_alike() -> None:
     """A fix in one copy would be missing from the other."""
-    modules = (embedder_settings, generator_settings)
+    modules = (embedder_settings, generator_settings, grader_settings)
     sources = [Path(str(module.__file__)).read_text() for module in modules]
     reading = [source.partition("@classmethod")[2] for source in sources]
-    assert reading[0] == reading[1] != ""
+    assert reading[0] == reading[1] == reading[2] != ""
