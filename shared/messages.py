@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Meta
 
 Status = Literal["answered", "abstained", "failed", "cancelled", "expired"]
-Profile = Literal["cited", "stuff"]
+Profile = Literal["cited", "stuff", "extractive", "yes_no"]
+YesNo = Literal["yes", "no", "maybe"]
 Priority = Literal["interactive", "bulk"]
 Name = Annotated[str, Meta(pattern=r"^[\w][\w.:-]{0,199}\Z")]
 
@@ -41,7 +42,8 @@ class Query(Message, frozen=True, kw_only=True):
         max_tokens: longest answer, 1..4096 tokens; the generator's default if None.
         deadline_ms: milliseconds from publication after which nobody wants the answer.
         stream: publish tokens on `tokens:<id>` while they come.
-        profile: which prompt: `cited`, or the classic `stuff`.
+        profile: how to answer: `cited`, in the model's words with passage numbers; `stuff`, by the
+            classic prompt; `extractive`, in quotes and without a language model; `yes_no`.
         metadata: returned untouched in the Answer.
         traceparent: W3C trace context of the publisher.
         priority: `bulk` questions wait in a lane of their own and hold up no `interactive` one.
@@ -205,6 +207,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     score: float
 
 
+class SupportedSentence(msgspec.Struct, frozen=True, kw_only=True):
+    """A sentence of the answer as it stands there; `support` in 0..1."""
+
+    text: str
+    support: float
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of the generator's tokenizer."""
 
@@ -223,7 +232,10 @@ class Answer(Message, frozen=True, kw_only=True):
     """The one answer to a query, on `answers`.
 
     Attributes:
+        yes_no: the answer of that profile; None for others, and unless status is `answered`.
         support: share of the answer that the passages support, 0..1.
+        sentences: those of the answer, each with its own support.
+        answerable: how likely the passages hold the answer, 0..1; None if there were none.
         extracted: the text is quoted from the passages, not the model's own words.
         timings_ms: queue and work of each stage, milliseconds.
         attempt: which try of the last stage gave this, from 1.
@@ -234,9 +246,12 @@ class Answer(Message, frozen=True, kw_only=True):
     query_id: str
     status: Status
     text: str = ""
+    yes_no: YesNo | None = None
     citations: tuple[Citation, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     support: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    sentences: tuple[SupportedSentence, ...] = ()
+    answerable: Annotated[float, Meta(ge=0, le=1)] | None = None
     extracted: bool = False
     usage: Usage = Usage()
     timings_ms: dict[str, StageTiming] = {}

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import click
 
@@ -66,10 +66,11 @@ def _check_question(_ctx: click.Context, _argument: click.Parameter, words: tupl
 )
 @click.option(
     "--profile",
-    type=click.Choice(["cited", "stuff"]),
+    type=click.Choice(get_args(Profile)),
     default="cited",
     show_default=True,
-    help="Which prompt the model gets.",
+    help="How to answer: `cited`, in the model's words with their sources; `stuff`, by the classic "
+    "prompt; `extractive`, in quotes and without a language model; `yes_no`.",
 )
 @json_option
 @data_dir_option

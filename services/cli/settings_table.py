@@ -15,7 +15,7 @@ from services.generator.settings import GeneratorSettings
 from services.ingestor.settings import IngestorSettings
 from services.retriever.settings import RetrieverSettings
 from shared.settings import CommonSettings, Settings, StackSettings
-from shared.triton import EMBEDDER, GENERATOR, RERANKER
+from shared.triton import EMBEDDER, GENERATOR, GRADER, RERANKER
 
 KINDS: dict[str, type[Settings]] = {
     "Shared by all workers and clients": CommonSettings,
@@ -31,6 +31,7 @@ KINDS: dict[str, type[Settings]] = {
 MODELS = {
     "Embedder inside Triton": EMBEDDER,
     "Generator inside Triton": GENERATOR,
+    "Grader inside Triton": GRADER,
     "Reranker inside Triton": RERANKER,
 }
 _COLUMNS = "| variable | default | bounds | what it does |\n|---|---|---|---|"

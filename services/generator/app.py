@@ -9,7 +9,7 @@ from shared.delivery import Stage
 from shared.messages import Generate, Priority, Query, decode_generate
 from shared.settings import load
 from shared.streams import decoded
-from shared.triton import EMBEDDER, GENERATOR
+from shared.triton import EMBEDDER, GENERATOR, GRADER
 from shared.worker import Worker, serve, workers
 
 GROUP = "generator"
@@ -23,7 +23,7 @@ async def run() -> None:
     """
     own = load(GeneratorSettings)
     async with workers(GROUP) as each:
-        await serve({w: _stages(w, own) for w in each}, models=[EMBEDDER, GENERATOR])
+        await serve({w: _stages(w, own) for w in each}, models=[EMBEDDER, GRADER, GENERATOR])
 
 
 def _stages(w: Worker, own: GeneratorSettings) -> list[Stage[Generate]]:

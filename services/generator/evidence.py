@@ -1,25 +1,27 @@
 """Which sentences of the passages speak for an answer, and how strongly. Pure.
 
 The measure is the cosine between sentence embeddings, cut to 0..1. It sees likeness, not truth,
-so whatever is checkable letter by letter is checked so: a number or an address in the answer
-that the passages do not hold makes its sentence unsupported.
+so whatever is checkable letter by letter is checked so: a number, an address or a name in the
+answer that the passages do not hold makes its sentence unsupported.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.generator.answerability import overlap
+from services.generator.facts import Known, invented
+from services.generator.injections import speaks_to_the_model
 from shared.messages import Evidence, Hit
 from shared.sentences import split
 
 Vectors = NDArray[np.float32]
 
 MOST_EVIDENCE = 5
+_WORDS_HELD = 0.75  # of a sentence's words, by the evidence's own; grades alone are too kind
 _FEWEST_WORDS = 4  # shorter "sentences" are headings, labels, page furniture
-_FACT = re.compile(r"https?://\S+|\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,16 @@ class Support:
 
 
 def sentences(hits: Sequence[Hit]) -> list[Sentence]:
-    """The passages' sentences in order, each once; those too short to say anything left out."""
+    """The passages' sentences in order, each once.
+
+    Those too short to say anything are left out, and those that speak to the model.
+    """
     found: dict[str, Sentence] = {}
     for number, hit in enumerate(hits, start=1):
         offset = 0
         for text in split(hit.text):
             offset = hit.text.index(text, offset)
-            if len(text.split()) >= _FEWEST_WORDS:
+            if len(text.split()) >= _FEWEST_WORDS and not speaks_to_the_model(text):
                 found.setdefault(text, Sentence(text, number, hit.page_at(offset)))
             offset += len(text)
     return list(found.values())
@@ -70,23 +75,35 @@ def similarity(left: Vectors, right: Vectors) -> NDArray[np.float32]:
     return np.clip(left @ right.T, 0.0, 1.0)
 
 
+def known(hits: Sequence[Hit]) -> Known:
+    """What the passages hold letter by letter, in whatever the model was shown of them."""
+    texts = [text for hit in hits for text in split(hit.text) if not speaks_to_the_model(text)]
+    return Known([*texts, *(f"{hit.title}\n{hit.section}" for hit in hits)])
+
+
 def supports(
-    answer: Sequence[str], near: NDArray[np.float32], passages: Sequence[Sentence]
+    answer: Sequence[str], near: NDArray[np.float32], passages: Sequence[Sentence], held: Known
 ) -> list[Support]:
     """Support of each sentence of an answer.
 
     Args:
         answer: n sentences without markers.
         near: their similarity to the passages' sentences, [n, m], m above 0.
-        passages: the m sentences.
+        passages: those m sentences.
+        held: by the passages.
     """
-    facts = {fact for sentence in passages for fact in _FACT.findall(sentence.text)}
     rows = []
     for text, row in zip(answer, near, strict=True):
         best = int(row.argmax())
-        invented = set(_FACT.findall(text)) - facts
-        rows.append(Support(text, 0.0 if invented else float(row[best]), best))
+        told = not invented(text, held) and overlap(text, _beside(best, passages)) >= _WORDS_HELD
+        rows.append(Support(text, float(row[best]) if told else 0.0, best))
     return rows
+
+
+def _beside(place: int, passages: Sequence[Sentence]) -> str:
+    """A sentence with its neighbours: who is meant often stands one sentence earlier."""
+    around = passages[max(0, place - 1) : place + 2]
+    return " ".join(one.text for one in around if one.number == passages[place].number)
 
 
 def rank(scores: NDArray[np.float32], *, threshold: float, most: int) -> list[int]:

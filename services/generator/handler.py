@@ -1,28 +1,17 @@
-"""What the generator does: prompt, tokens, and an answer held against its evidence."""
+"""What the generator does: an answer for each question and its passages, and the query's end."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
-import numpy as np
-
-from services.generator import evidence, prompt, verdict
-from services.generator.citations import without_markers
+from services.generator import answering, prompt
 from services.generator.settings import GeneratorSettings
 from services.generator.tokens import TokenStream
 from shared.answers import Endings
-from shared.messages import Answer, Evidence, Generate, Hit, Query, Usage
+from shared.messages import Answer, Generate, Query
 from shared.streams import Effect, Entry
 from shared.timing import Stopwatch
-from shared.triton import GENERATOR, Triton
+from shared.triton import GENERATOR, GRADER, Triton
 from shared.wanted import Wanted
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What the model wrote and what it cost."""
-
-    text: str = ""
-    usage: Usage = field(default_factory=Usage)
 
 
 async def generate(
@@ -38,82 +27,39 @@ async def generate(
     """Answer a question from its passages, and end the query with that."""
     watch, query = Stopwatch(entry), message.query
     await wanted.check(query, message.accepted_ms)
-    hits = prompt.fit(message.hits, settings.prompt_tokens)
-    passages = evidence.sentences(hits)
-    written = Written()
-    if passages:
+
+    @asynccontextmanager
+    async def writing() -> AsyncIterator[answering.Say]:
         stream = tokens(query)
         await stream.start(entry.deliveries)
         async with wanted.during(query, message.accepted_ms):
-            written = await _write(query, hits, triton, stream, settings)
-    found, proof = await _judge(query, written.text, passages, hits, triton, settings)
+            yield stream.add
+
+    answered = await answering.answer(
+        query,
+        prompt.fit(message.hits, settings.prompt_tokens),
+        triton=triton,
+        settings=settings,
+        writing=writing,
+    )
+    found = answered.found
     return endings.finish(
         Answer(
             query_id=query.id,
             status=found.status,
             text=found.text,
+            yes_no=found.yes_no,
             citations=found.citations,
-            evidence=proof,
+            evidence=answered.evidence,
             support=found.support,
+            sentences=found.sentences,
+            answerable=answered.answerable,
             extracted=found.extracted,
-            usage=written.usage,
+            usage=answered.usage,
             timings_ms={**message.timings_ms, "generator": watch.read()},
-            models={**message.models, "generator": GENERATOR},
+            models={**message.models, "generator": GENERATOR, "grader": GRADER},
             attempt=entry.deliveries,
             metadata=query.metadata,
             traceparent=query.traceparent,
         )
     )
-
-
-async def _write(
-    query: Query,
-    hits: Sequence[Hit],
-    triton: Triton,
-    stream: TokenStream,
-    settings: GeneratorSettings,
-) -> Written:
-    context = prompt.context(query.profile, hits)
-    text = prompt.render(query.profile, query.question, context)
-    pieces = []
-    asked = triton.generate(
-        prompt.wrap(text, settings.chat_template),
-        max_tokens=query.max_tokens or settings.answer_tokens,
-        chat=settings.chat_template == "model",
-        bulk=query.priority == "bulk",
-    )
-    async for piece in asked:
-        pieces.append(piece)
-        await stream.add(piece.text)
-    usage = Usage(
-        prompt_tokens=max((piece.prompt_tokens for piece in pieces), default=0),
-        completion_tokens=sum(piece.completion_tokens for piece in pieces),
-    )
-    return Written("".join(piece.text for piece in pieces).strip(), usage)
-
-
-async def _judge(
-    query: Query,
-    text: str,
-    passages: Sequence[evidence.Sentence],
-    hits: Sequence[Hit],
-    triton: Triton,
-    settings: GeneratorSettings,
-) -> tuple[verdict.Verdict, tuple[Evidence, ...]]:
-    """Hold the text against the passages; without passages there is nothing to know."""
-    if not passages:
-        return verdict.ABSTAINED, ()
-    answer = verdict.answer_sentences(text)
-    embedded = await triton.embed(
-        [query.question, *map(without_markers, answer or ()), *(one.text for one in passages)],
-        bulk=query.priority == "bulk",
-    )
-    ours, theirs = np.split(embedded.vectors, [1 + len(answer or ())])
-    near = evidence.similarity(ours, theirs)
-    rules = verdict.Rules(
-        settings.on_unsupported, settings.support_threshold, settings.evidence_threshold
-    )
-    found = verdict.decide(answer, passages, hits, near, rules)
-    # what was not said is no reason to show a sentence: an unsupported text does not count
-    rows = near if found.status == "answered" and not found.extracted else near[:1]
-    return found, evidence.as_evidence(passages, hits, rows.max(axis=0))

@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from services.generator.injections import speaks_to_the_model
 from services.generator.settings import ChatTemplate
 from shared.messages import Hit, Profile
+from shared.sentences import split
 
 _PROMPTS = Path(__file__).parent / "prompts"
 _PLACE = re.compile(r"\{(context|question)\}")
@@ -18,14 +22,27 @@ _PLACE = re.compile(r"\{(context|question)\}")
 def fit(hits: Sequence[Hit], budget_tokens: int) -> list[Hit]:
     """The best passages whose tokens together stay within the budget, in their order.
 
-    A passage that does not fit is left out whole; smaller ones after it may still fit.
+    A passage that does not fit is cut behind its last sentence that does, and left out if none
+    does; smaller ones after it may still fit.
     """
     kept, left = [], budget_tokens
     for hit in hits:
-        if hit.tokens <= left:
-            kept.append(hit)
-            left -= hit.tokens
+        fitting = hit if hit.tokens <= left else _cut(hit, left)
+        if fitting:
+            kept.append(fitting)
+            left -= fitting.tokens
     return kept
+
+
+def _cut(hit: Hit, budget_tokens: int) -> Hit | None:
+    """A passage's first sentences; a text's tokens are taken to be spread evenly over it."""
+    most, stop, at = len(hit.text) * budget_tokens // hit.tokens, 0, 0
+    for sentence in split(hit.text):
+        at = hit.text.index(sentence, at) + len(sentence)
+        if at <= most:
+            stop = at
+    tokens = -(-hit.tokens * stop // len(hit.text)) if stop else 0
+    return replace(hit, text=hit.text[:stop], tokens=tokens) if stop else None
 
 
 def render(profile: Profile, question: str, context: str) -> str:
@@ -35,10 +52,21 @@ def render(profile: Profile, question: str, context: str) -> str:
 
 
 def context(profile: Profile, hits: Sequence[Hit]) -> str:
-    """The passages as the prompt shows them: numbered from 1 for `cited`, bare for `stuff`."""
+    """The passages as the prompt shows them: numbered from 1, but bare for `stuff`.
+
+    Sentences that speak to the model are left out, but for `stuff`, which is what it was.
+    """
     if profile == "stuff":
         return "\n\n".join(hit.text for hit in hits)
-    return "\n\n".join(f"[{number}] {_label(hit)}{hit.text}" for number, hit in enumerate(hits, 1))
+    shown = [f"[{number}] {_label(hit)}{_harmless(hit.text)}" for number, hit in enumerate(hits, 1)]
+    return "\n\n".join(shown)
+
+
+def _harmless(text: str) -> str:
+    for sentence in split(text):
+        if speaks_to_the_model(sentence):
+            text = text.replace(sentence, "[…]")
+    return text
 
 
 def wrap(text: str, template: ChatTemplate) -> str:

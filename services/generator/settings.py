@@ -4,9 +4,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from services.generator.answerability import calibration
+from services.generator.verdict import OnUnsupported, Rules
 from shared.settings import PREFIX, Settings
 
-OnUnsupported = Literal["extract", "abstain", "flag"]
 ChatTemplate = Literal["model", "chatml", "none"]
 
 
@@ -41,8 +42,32 @@ class GeneratorSettings(Settings):
         "supporting sentences, `abstain` says I don't know, `flag` lets it pass uncited.",
     )
     support_threshold: float = Field(
-        0.7, ge=0, le=1, description="Similarity from which a passage supports a sentence."
+        0.8, ge=0, le=1, description="The grader's support from which a sentence may leave."
     )
     evidence_threshold: float = Field(
-        0.3, ge=0, le=1, description="Similarity to the question from which a sentence is quoted."
+        0.3, ge=0, le=1, description="The grader's support from which a sentence is quoted."
     )
+    answerable_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Probability that the passages hold the answer below which the language model "
+        "is not asked, and I don't know is the answer; the grader's own if not set.",
+    )
+    answer_words: int = Field(
+        400, ge=1, le=10_000, description="Longest answer in words, cut behind a sentence."
+    )
+
+    def rules(self) -> Rules:
+        """What may leave as an answer."""
+        return Rules(
+            self.on_unsupported,
+            self.support_threshold,
+            self.evidence_threshold,
+            self.answer_words,
+        )
+
+    def least_answerable(self) -> float:
+        """The probability below which nothing is generated."""
+        own = self.answerable_threshold
+        return calibration().threshold if own is None else own

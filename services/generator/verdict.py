@@ -5,21 +5,27 @@ Pure: it gets the text, the passages' sentences and their similarities, and deci
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.generator.citations import cite, with_markers, without_markers
-from services.generator.evidence import Sentence, Support, rank, supports
-from services.generator.settings import OnUnsupported
-from shared.messages import Citation, Hit, Status
+from services.generator.evidence import Sentence, Support, known, rank, supports
+from shared.messages import Citation, Hit, Profile, Status, SupportedSentence, YesNo
 from shared.sentences import split
 
 DONT_KNOW = "I don't know."
 _MOST_QUOTES = 3
 _LEADING_MARKERS = re.compile(r"(?:\[[\d\s,;]+\]\s*)+")
+_WORDS: dict[str, YesNo] = {"yes": "yes", "no": "no", "maybe": "maybe"}
+_YES_NO = re.compile(r"^\W*(yes|no|maybe)\b[\s.,:;!*-]*", re.IGNORECASE)
 _UNKNOWING = re.compile(r"^\W*i\s+(?:do\s+not|don['\u2019]?t)\s+know\b", re.IGNORECASE)
+
+
+OnUnsupported = Literal["extract", "abstain", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +35,20 @@ class Rules:
     on_unsupported: OnUnsupported = "extract"
     support_threshold: float = 0.7
     evidence_threshold: float = 0.3
+    most_words: int = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the Answer will say; `support` in 0..1."""
+    """What the Answer will say; fields as there."""
 
     status: Status
     text: str
     citations: tuple[Citation, ...] = ()
     support: float = 0.0
+    sentences: tuple[SupportedSentence, ...] = ()
     extracted: bool = False
+    yes_no: YesNo | None = None
 
 
 ABSTAINED = Verdict("abstained", DONT_KNOW)
@@ -63,10 +72,42 @@ def answer_sentences(text: str) -> list[str] | None:
     return found
 
 
+def read(profile: Profile, text: str) -> tuple[YesNo | None, list[str] | None]:
+    """What a model wrote: the verdict of `yes_no`, and its sentences; None if it doesn't know."""
+    if profile != "yes_no":
+        return None, answer_sentences(text)
+    word, rest = without_verdict(text)
+    return word, answer_sentences(rest) if word else None
+
+
+def without_verdict(text: str) -> tuple[YesNo | None, str]:
+    """The yes, no or maybe that a text begins with, if it does, and what follows."""
+    said = _YES_NO.match(text)
+    if said is None:
+        return None, text
+    word: YesNo = _WORDS[said[1].lower()]
+    return word, text[said.end() :]
+
+
+def with_verdict(found: Verdict, word: YesNo) -> Verdict:
+    """The verdict in front of the words that speak for it."""
+    if found.status != "answered":
+        return found
+    return replace(found, text=f"{word.capitalize()}. {found.text}", yes_no=word)
+
+
+def within(sentences: Sequence[str], most_words: int) -> list[str]:
+    """The first sentences that stay within a number of words together, but at least one."""
+    counts = accumulate(len(without_markers(sentence).split()) for sentence in sentences)
+    fitting = sum(count <= most_words for count in counts)
+    return list(sentences[: max(1, fitting)])
+
+
 def decide(
     answer: Sequence[str] | None,
     passages: Sequence[Sentence],
     hits: Sequence[Hit],
+    relevance: NDArray[np.float32],
     near: NDArray[np.float32],
     rules: Rules,
 ) -> Verdict:
@@ -76,18 +117,21 @@ def decide(
         answer: its n sentences, with markers; None if the model said that it doesn't know.
         passages: the m sentences of the passages, m above 0.
         hits: the passages as numbered in the prompt.
-        near: similarity [1 + n, m]: first row the question's, then one per sentence of `answer`.
+        relevance: of each of the m to the question, 0..1.
+        near: how much each of the m supports each of the n, 0..1: [n, m].
         rules: thresholds.
     """
     if answer is None:
         return ABSTAINED
-    checked = supports([without_markers(text) for text in answer], near[1:], passages)
+    answer = within(answer, rules.most_words)
+    own = [without_markers(text) for text in answer]
+    checked = supports(own, near[: len(own)], passages, known(hits))
     holds = all(support.score >= rules.support_threshold for support in checked)
     if checked and (holds or rules.on_unsupported == "flag"):
         return _own_words(checked, passages, hits, rules.support_threshold)
     if rules.on_unsupported == "abstain":
         return ABSTAINED
-    return _quotes(passages, hits, near[0], rules.evidence_threshold)
+    return quotes(passages, hits, relevance, rules)
 
 
 def _own_words(
@@ -110,24 +154,42 @@ def _own_words(
         else:
             text.append(support.text)
     mean = sum(support.score for support in checked) / len(checked)
-    return Verdict("answered", " ".join(text), tuple(citations.values()), round(mean, 4))
+    return Verdict(
+        "answered",
+        " ".join(text),
+        tuple(citations.values()),
+        support=round(mean, 4),
+        sentences=tuple(
+            SupportedSentence(text=said, support=round(support.score, 4))
+            for said, support in zip(text, checked, strict=True)
+        ),
+    )
 
 
-def _quotes(
+def quotes(
     passages: Sequence[Sentence],
     hits: Sequence[Hit],
     relevance: NDArray[np.float32],
-    threshold: float,
+    rules: Rules,
 ) -> Verdict:
-    """The sentences nearest to the question, verbatim, in the order in which they stand."""
-    best = sorted(rank(relevance, threshold=threshold, most=_MOST_QUOTES))
+    """The sentences that answer the question best, verbatim, in the order in which they stand.
+
+    Args:
+        passages: the m sentences of the passages.
+        hits: the passages as numbered in the prompt.
+        relevance: of each sentence, [m], 0..1.
+        rules: thresholds.
+    """
+    best = sorted(rank(relevance, threshold=rules.evidence_threshold, most=_MOST_QUOTES))
     if not best:
         return ABSTAINED
     chosen = [passages[index] for index in best]
+    text = [f"“{found.text}” [{found.number}]" for found in chosen]
     return Verdict(
         "answered",
-        " ".join(f"“{found.text}” [{found.number}]" for found in chosen),
+        " ".join(text),
         tuple(cite(found, hits) for found in chosen),
         support=1.0,
+        sentences=tuple(SupportedSentence(text=said, support=1.0) for said in text),
         extracted=True,
     )

@@ -1,5 +1,7 @@
 """Servers that the integration tests share."""
 
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -40,3 +42,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Ite
         ingested = running.run("ingest", str(EXAMPLES), "--wait")
         assert ingested.returncode == 0, ingested.stderr
         yield running
+        # `down` sends the second: no waiting for a Triton that hangs on a stream nobody reads
+        os.kill(running.state()["pid"], signal.SIGTERM)

@@ -21,7 +21,7 @@ from tests.running_stack import Stack
 PAGE = "operations.md"
 NAMES = Namespace("rag")
 QUESTIONS = (
-    "Why must samples of different size be made comparable?",
+    "Why must samples of different size be made comparable before species are counted?",
     "How does the number of species grow?",
 )
 ON_THE_WAY = [f"on-the-way-{number}" for number in range(4)]

@@ -71,7 +71,7 @@ async def test_a_worker_says_why_it_is_not_ready(response: bytes, said: str) -> 
 
 async def test_a_triton_whose_model_lost_its_process_is_not_ready(tmp_path: Path) -> None:
     """Triton calls such a model ready for ever; nobody would start it anew."""
-    weights = shutil.ignore_patterns("*.onnx", "*.data", "*.json", "__pycache__", ".*")
+    weights = shutil.ignore_patterns("grader", "*.onnx", "*.data", "*.json", "__pycache__", ".*")
     repository = shutil.copytree(REPOSITORY, tmp_path / "repository", ignore=weights)
     own = str(tiny_models.write_own_embedder(tmp_path / "own"))
     generator = str(tiny_models.write_own_generator(tmp_path / "own-generator"))

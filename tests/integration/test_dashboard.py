@@ -18,7 +18,7 @@ from tests.running_stack import Stack
 
 FOLDER = K8S / "components" / "monitoring"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-QUESTION = "Why must samples of different size be made comparable?"
+QUESTION = "Why must samples of different size be made comparable before species are counted?"
 # As Grafana and the operator fill them in.
 FILLED = {"$__rate_interval": "1m", "$namespace": ".*"}
 

@@ -19,7 +19,7 @@ from tests.triton_server import running_triton
 
 def empty_repository(folder: Path) -> Path:
     """The code of the models, without weights."""
-    weights = shutil.ignore_patterns("*.onnx", "*.data", "*.json", "__pycache__", ".*")
+    weights = shutil.ignore_patterns("grader", "*.onnx", "*.data", "*.json", "__pycache__", ".*")
     return Path(shutil.copytree(REPOSITORY, folder, ignore=weights))
 
 
@@ -120,7 +120,7 @@ def test_a_gguf_file_is_served_with_its_chat_template(tmp_path: Path) -> None:
         report=print,
     )
     info = json.loads((repository / "generator" / "1" / "model.json").read_text())
-    with running_triton(repository, tmp_path / "triton") as ports:
+    with running_triton(repository, tmp_path / "triton", models=("embedder", "generator")) as ports:
         asker = Asker(ports.grpc_address)
         wrapped = ask_as_user(asker, "abc<|im_end|>")
         bare = asker.ask("abc", max_tokens=5, ignore_eos=True)

@@ -19,7 +19,7 @@ from shared.streams import DATA
 from tests import pdfs
 from tests.running_stack import EXAMPLES, Stack
 
-QUESTION = "Why must samples of different size be made comparable?"
+QUESTION = "Why must samples of different size be made comparable before species are counted?"
 GIVE_UP_S = 60
 INNER = (
     "queries",

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from shared.messages import Answer, decode_answer
 from shared.spans import trace_id_of
@@ -23,8 +24,12 @@ ask
         generator generate
           queue
           work
+            triton embedder
+            triton grader
             triton generator
-            triton embedder"""
+            triton embedder
+            triton grader"""
+QUESTION = "Why must samples of different size be made comparable before species are counted?"
 INGESTED = """\
 publish documents
   ingestor documents
@@ -41,7 +46,7 @@ publish documents
 
 
 def ask(stack: Stack) -> Answer:
-    asked = stack.run("ask", "--json", "Why must samples be made comparable?")
+    asked = stack.run("ask", "--json", QUESTION)
     assert asked.returncode == 0, asked.stderr
     return decode_answer(asked.stdout.encode())
 
@@ -80,11 +85,14 @@ def test_a_trace_adds_up_to_the_timings_of_its_answer(stack: Stack, collector: C
     assert abs(seen - told) < 0.05 * told
 
 
-def test_a_document_is_one_trace_through_all_parts(stack: Stack, collector: Collector) -> None:
+def test_a_document_is_one_trace_through_all_parts(
+    stack: Stack, collector: Collector, tmp_path: Path
+) -> None:
     """Nobody could tell why a document takes so long to be found."""
-    assert stack  # it has ingested three
-    first = next(span for span in collector.spans if span.name == "publish documents")
-    spans = collector.wait(first.trace_id, "retriever index", "embedder embed")
+    (tmp_path / "moss.txt").write_text("Mosses grow on the north side.", "utf-8")
+    assert stack.run("ingest", str(tmp_path / "moss.txt"), "--wait").returncode == 0
+    last = [span for span in collector.spans if span.name == "publish documents"][-1]
+    spans = collector.wait(last.trace_id, "retriever index", "embedder embed")
     assert "\n".join(tree(spans)) == INGESTED
 
 

@@ -23,7 +23,8 @@ def decide(
     text: str, near: Sequence[Sequence[float]], rules: verdict.Rules = RULES
 ) -> verdict.Verdict:
     answer = verdict.answer_sentences(text)
-    return verdict.decide(answer, PASSAGES, HITS, np.array(near, np.float32), rules)
+    relevance, support = np.array(near[0], np.float32), np.array(near[1:], np.float32)
+    return verdict.decide(answer, PASSAGES, HITS, relevance, support, rules)
 
 
 def test_a_supported_answer_leaves_with_its_citations() -> None:
@@ -76,11 +77,17 @@ def test_abstain_and_flag_do_what_they_say() -> None:
     """An operator's choice would be ignored."""
     near = [[0.9, 0.1], [0.2, 0.1]]
     rules = verdict.Rules("abstain", 0.7, 0.3)
-    assert decide("Elves plant them.", near, rules) == verdict.ABSTAINED
-    flagged = decide("Elves plant them.", near, verdict.Rules("flag", 0.7, 0.3))
-    assert (flagged.status, flagged.text) == ("answered", "Elves plant them.")
+    assert decide("Tall trees are oaks.", near, rules) == verdict.ABSTAINED
+    flagged = decide("Tall trees are oaks.", near, verdict.Rules("flag", 0.7, 0.3))
+    assert (flagged.status, flagged.text) == ("answered", "Tall trees are oaks.")
     assert flagged.citations == ()
     assert flagged.support == pytest.approx(0.2)
+
+
+def test_likeness_alone_does_not_support_words_that_no_passage_holds() -> None:
+    """A fluent invention about the right topic would be graded as supported."""
+    found = decide("Oaks shelter rare woodland beetles.", [[0.6, 0.1], [0.95, 0.1]])
+    assert found.extracted
 
 
 @given(st.integers(0, 12), st.data())
@@ -122,3 +129,49 @@ def test_each_sentence_has_the_page_on_which_it_begins() -> None:
     runs = ((text.index("The second"), 5), (text.index("All"), 3))
     hit = Hit(chunk_id="a:0", document_id="a", text=text, page=4, page_runs=runs, score=1.0)
     assert [one.page for one in evidence.sentences([hit])] == [4, 5, 5, 3]
+
+
+def test_an_invented_name_is_never_supported() -> None:
+    """A data set that the model made up would pass: its sentence sounds like the right one."""
+    found = decide("The Oaks of Kew are tall.", [[0.6, 0.1], [0.99, 0.1]])
+    assert found.extracted
+
+
+def test_each_sentence_says_how_well_it_is_supported() -> None:
+    """A reader could not tell the firm half of an answer from the other."""
+    found = decide("Oaks are tall. We used 120 plots.", [[0.5, 0.1], [0.9, 0.1], [0.1, 0.8]])
+    first, second = found.sentences
+    assert (first.text, second.text) == ("Oaks are tall. [1]", "We used 120 plots. [2]")
+    assert [first.support, second.support] == pytest.approx([0.9, 0.8])
+
+
+def test_an_answer_ends_with_a_sentence_within_its_words() -> None:
+    """A model that rambles would fill the screen, or be cut in the middle of a sentence."""
+    rules = verdict.Rules(support_threshold=0.7, evidence_threshold=0.3, most_words=6)
+    near = [[0.5, 0.1], [0.9, 0.1], [0.9, 0.1], [0.9, 0.1]]
+    found = decide("Oaks are tall. Oaks are trees. Oaks are tall trees.", near, rules)
+    assert found.text == "Oaks are tall. [1] Oaks are trees. [1]"
+
+
+@given(st.lists(st.text("ab ", min_size=1, max_size=20)), st.integers(1, 20))
+def test_a_limit_in_words_holds_but_for_a_first_sentence(texts: list[str], most: int) -> None:
+    """A limit would be passed by a sentence, or leave nothing."""
+    kept = verdict.within(texts, most)
+    assert kept == texts[: len(kept)]
+    assert len(kept) <= 1 or sum(len(text.split()) for text in kept) <= most
+    assert bool(kept) == bool(texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "rest"),
+    [
+        ("Yes, oaks are tall. [1]", "yes", "oaks are tall. [1]"),
+        ("**No.** They fall.", "no", "They fall."),
+        ("maybe", "maybe", ""),
+        ("Nobody knows.", None, "Nobody knows."),
+    ],
+)
+def test_a_verdict_is_read_from_the_first_word(text: str, word: str | None, rest: str) -> None:
+    """A yes would be taken from the middle of a sentence, or a no be overlooked."""
+    found, left = verdict.without_verdict(text)
+    assert (found, left.lstrip("* ")) == (word, rest)

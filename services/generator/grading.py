@@ -1,0 +1,98 @@
+"""What embedder and grader make of the passages' sentences: is it answered there, who says so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.generator import answerability
+from services.generator.evidence import Sentence, similarity
+from shared.triton import Triton
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Relevance:
+    """How the passages stand to a question.
+
+    Attributes:
+        answerable: probability that they hold its answer, 0..1.
+        scores: how well each sentence serves as evidence, FP32 [m], 0..1.
+    """
+
+    answerable: float
+    scores: Scores
+
+
+async def relevance(
+    question: str, passages: Sequence[Sentence], triton: Triton, *, bulk: bool
+) -> Relevance:
+    """Grade the passages' sentences that are nearest to a question.
+
+    Args:
+        question: as asked.
+        passages: m sentences, m above 0.
+        triton: serves embedder and grader.
+        bulk: let questions of people overtake it.
+    """
+    texts = [sentence.text for sentence in passages]
+    [near] = await _near([question], texts, triton, bulk=bulk)
+    kept = answerability.chosen(texts, near.tolist())
+    [grade] = await triton.grade([question], [[texts[index] for index in kept]], bulk=bulk)
+    support = grade.support.tolist()
+    seen = answerability.signs(question, texts, near.tolist(), grade.answer, support)
+    graded = _spread(grade.support, kept, len(texts))
+    scores = map(answerability.evidence, graded.tolist(), near.tolist())
+    return Relevance(answerability.probability(seen), np.fromiter(scores, np.float32))
+
+
+async def support(
+    claims: Sequence[str], passages: Sequence[Sentence], triton: Triton, *, bulk: bool
+) -> Scores:
+    """Grade the passages' sentences for each claim of an answer.
+
+    Args:
+        claims: n sentences without markers.
+        passages: m sentences, m above 0.
+        triton: serves embedder and grader.
+        bulk: let questions of people overtake it.
+
+    Returns:
+        FP32 [n, m], 0..1; 1 where a passage's sentence holds the claim word for word.
+    """
+    texts = [sentence.text for sentence in passages]
+    if not claims:
+        return np.zeros((0, len(texts)), np.float32)
+    near = await _near(claims, texts, triton, bulk=bulk)
+    kept = [answerability.chosen(texts, row.tolist()) for row in near]
+    lines = [[texts[index] for index in rows] for rows in kept]
+    grades = await triton.grade(claims, lines, bulk=bulk)
+    scores = [
+        _spread(grade.support, rows, len(texts)) for grade, rows in zip(grades, kept, strict=True)
+    ]
+    return np.maximum(np.stack(scores), _verbatim(claims, texts))
+
+
+async def _near(
+    left: Sequence[str], right: Sequence[str], triton: Triton, *, bulk: bool
+) -> NDArray[np.float32]:
+    vectors = (await triton.embed([*left, *right], bulk=bulk)).vectors
+    return similarity(vectors[: len(left)], vectors[len(left) :])
+
+
+def _spread(support: Scores, kept: Sequence[int], count: int) -> Scores:
+    """Scores of the chosen sentences among all; a NaN, which found no room, is 0."""
+    scores = np.zeros(count, np.float32)
+    scores[list(kept)] = np.nan_to_num(support[: len(kept)])
+    return scores
+
+
+def _verbatim(claims: Sequence[str], texts: Sequence[str]) -> Scores:
+    plain = [_plain(text) for text in texts]
+    return np.array([[_plain(claim) in text for text in plain] for claim in claims], np.float32)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().strip(' .!?"“”').split())

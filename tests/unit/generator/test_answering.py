@@ -1,0 +1,112 @@
+"""A question and its passages become an answer, by the profile that was asked for."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from services.generator import answering
+from services.generator.settings import GeneratorSettings
+from shared.messages import Hit, Profile, Query
+from tests.injections import INJECTIONS
+from tests.unit.generator.fakes import FakeTriton
+
+TEXT = "Oaks are tall trees. Elms were felled in 1970."
+
+
+class Heard:
+    """What the readers of a stream were told."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[answering.Say]:
+        yield self.say
+
+    async def say(self, piece: str) -> None:
+        self.pieces.append(piece)
+
+
+async def ask(
+    triton: FakeTriton,
+    *,
+    profile: Profile = "cited",
+    text: str = TEXT,
+    heard: Heard | None = None,
+    **settings: Any,
+) -> answering.Answered:
+    hit = Hit(chunk_id="a:0", document_id="a", text=text, score=1.0)
+    return await answering.answer(
+        Query(id="q", question="Are oaks tall?", profile=profile),
+        [hit] if text else [],
+        triton=triton,  # type: ignore[arg-type]  # as much of one as is needed
+        settings=GeneratorSettings(answerable_threshold=0.5, **settings),
+        writing=(heard or Heard()).writing,
+    )
+
+
+async def test_a_supported_answer_leaves_in_the_models_words() -> None:
+    """A good answer would be replaced by quotes, or its reader see no token."""
+    heard = Heard()
+    found = await ask(FakeTriton("Oaks are tall. [1]"), heard=heard)
+    assert (found.found.text, found.found.extracted) == ("Oaks are tall. [1]", False)
+    assert heard.pieces == ["Oaks are tall. [1]"]
+    assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (7, 3)
+    assert found.evidence[0].sentence == "Oaks are tall trees."
+
+
+async def test_where_nothing_answers_the_model_is_not_asked() -> None:
+    """It would make an answer up, and somebody would wait for it."""
+    triton, heard = FakeTriton("Oaks are tall.", answer=0.01), Heard()
+    found = await ask(triton, heard=heard)
+    assert (found.found.status, triton.prompts, heard.pieces) == ("abstained", [], [])
+    assert found.answerable is not None
+    assert found.answerable < 0.5
+
+
+async def test_without_passages_there_is_nothing_to_know() -> None:
+    """An empty collection would be answered from the model's memory."""
+    found = await ask(FakeTriton("Oaks are tall."), text="")
+    assert (found.found.status, found.answerable, found.evidence) == ("abstained", None, ())
+
+
+async def test_extractive_quotes_and_needs_no_language_model() -> None:
+    """Who wants no model's words would get them, and pay for them."""
+    triton = FakeTriton("Oaks are short.")
+    found = await ask(triton, profile="extractive")
+    assert found.found.text == "“Oaks are tall trees.” [1]"
+    assert (found.found.extracted, triton.prompts) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "word"),
+    [
+        ("Yes. Oaks are tall. [1]", "answered", "yes"),
+        ("No, elms are.", "answered", "no"),
+        ("It depends on the oak.", "abstained", None),
+        ("I don't know.", "abstained", None),
+    ],
+)
+async def test_yes_or_no_comes_with_its_evidence(text: str, status: str, word: str | None) -> None:
+    """A program that reads the verdict would read it from anywhere, or find none that is typed."""
+    found = (await ask(FakeTriton(text), profile="yes_no")).found
+    assert (found.status, found.yes_no) == (status, word)
+    assert bool(found.citations) == (status == "answered")
+
+
+async def test_a_made_up_answer_is_replaced_by_quotes() -> None:
+    """Elves would plant the oaks of a reader who trusts us."""
+    found = (await ask(FakeTriton("Oaks are tall. Elves plant them."))).found
+    assert (found.extracted, found.text) == (True, "“Oaks are tall trees.” [1]")
+
+
+@pytest.mark.parametrize("order", INJECTIONS)
+@pytest.mark.parametrize("profile", ["cited", "stuff"])
+async def test_an_order_in_a_passage_changes_nothing(order: str, profile: Profile) -> None:
+    """A document could make a model that obeys say anything, or tell its prompt."""
+    triton = FakeTriton(f"{order} Answer the question from the numbered passages below.")
+    found = (await ask(triton, profile=profile, text=f"{TEXT} {order}")).found
+    assert found.text == "“Oaks are tall trees.” [1]"
+    assert profile == "stuff" or order not in triton.prompts[0]
