@@ -49,6 +49,7 @@ QUICK_SET = 100  # questions of each set
     help="File to lock (flock) while searches are timed.",
 )
 @click.option("--grid", is_flag=True, help="Say what other constants of the fusion would give.")
+@click.option("--grader", is_flag=True, help="Also let the grader order what was found: slow.")
 @click.option("--speed/--no-speed", default=True, help="Measure speed, too.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
 def main(  # noqa: PLR0913 - a command's options
@@ -62,6 +63,7 @@ def main(  # noqa: PLR0913 - a command's options
     lock: Path | None,
     speed: bool,
     grid: bool,
+    grader: bool,
     json_file: Path | None,
 ) -> None:
     r"""Compare our search with bm25s, FAISS, LangChain's ensemble and usearch.
@@ -86,7 +88,7 @@ def main(  # noqa: PLR0913 - a command's options
     )
     ledger = Ledger(trial=trial, quick=quick, file=json_file)
     try:
-        asyncio.run(_measured(data, chosen, ledger, with_grid=grid))
+        asyncio.run(_measured(data, chosen, ledger, with_grid=grid, with_grader=grader))
     except ModuleNotFoundError as exc:
         raise click.ClickException(f"{exc.name} is missing: run `{SET_UP}`") from exc
     except RagstreamError as exc:
@@ -121,14 +123,21 @@ class Ledger:
 
 
 async def _measured(
-    data: Path | None, sizes: tuple[int, ...], ledger: Ledger, *, with_grid: bool
+    data: Path | None,
+    sizes: tuple[int, ...],
+    ledger: Ledger,
+    *,
+    with_grid: bool,
+    with_grader: bool,
 ) -> None:
     # the peers of locks/bench-retrieval.txt are needed from here on
     from benchmarks.finding import evaluation, grid, speed  # noqa: PLC0415
 
     for one in sets.load(data) if data else ():
         asked = evaluation.shortened(one, QUICK_SET) if ledger.quick else one
-        ledger.sets[one.name] = await evaluation.evaluate(asked, click.echo)
+        ledger.sets[one.name] = await evaluation.evaluate(
+            asked, click.echo, with_grader=with_grader
+        )
         ledger.keep()
         if with_grid:
             await grid.grid(asked, click.echo)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from benchmarks.finding import peers
 from benchmarks.finding.embedded import embedded
+from benchmarks.finding.graded import graded
 from benchmarks.finding.ours import MODES, Mode, Ours, Vectors, running
 from benchmarks.finding.results import SetQuality
 from benchmarks.finding.scores import DEPTH, quality
@@ -13,7 +14,9 @@ from benchmarks.finding.sets import Collection
 from services.retriever.settings import RetrieverSettings
 
 
-async def evaluate(one: Collection, report: Callable[[str], None]) -> SetQuality:
+async def evaluate(
+    one: Collection, report: Callable[[str], None], *, with_grader: bool = False
+) -> SetQuality:
     """Search one set in every way."""
     cores, texts = len(os.sched_getaffinity(0)), [question.text for question in one.questions]
     report(f"{one.name}: embedding {len(one.passages)} passages, {len(texts)} questions")
@@ -27,6 +30,9 @@ async def evaluate(one: Collection, report: Callable[[str], None]) -> SetQuality
     rankings["bm25s"] = peers.bm25s_rankings(one.passages, texts)
     rankings["faiss_flat"] = peers.faiss_rankings(vectors, asked)
     rankings["langchain_ensemble"] = peers.langchain_rankings(one.passages, vectors, texts, asked)
+    if with_grader:
+        report(f"{one.name}: grading what the hybrid search found")
+        rankings["hybrid_graded"] = graded(one, rankings["hybrid"])
     relevant = [question.relevant for question in one.questions]
     return SetQuality(
         passages=len(one.passages),
