@@ -41,6 +41,7 @@ _FEW = {
 _WORKERS = {
     "RAGSTREAM_GENERATOR_CONCURRENCY": "16",
     "RAGSTREAM_GENERATOR_ANSWER_TOKENS": "2",
+    "RAGSTREAM_GENERATOR_ANSWERABLE_THRESHOLD": "0",  # each of them is to reach the language model
     # the default: with the suite's short one, workers on a busy machine take over from each other,
     # which counts as an attempt
     "RAGSTREAM_VISIBILITY_TIMEOUT_MS": "15000",

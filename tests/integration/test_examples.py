@@ -37,6 +37,7 @@ def node_redis() -> None:
         ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
         return_completed_process=True,
         cwd=NODE,
+        env={**os.environ, "NODE_USE_SYSTEM_CA": "1"},  # as pip does: proxies may have their own
         capture_output=True,
         text=True,
         check=False,

@@ -56,7 +56,7 @@ def test_a_triton_without_a_model_is_named(
     triton = embedder_alone.grpc_address
     code, words = worker("generator", redis_server, RAGSTREAM_TRITON_URL=triton)
     assert code == 9
-    assert "no model named generator" in words
+    assert "no model named grader" in words
     assert "embedder" in words
     assert "Traceback" not in words
 

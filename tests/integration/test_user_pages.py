@@ -18,7 +18,12 @@ BIN = str(Path(sys.executable).parent)  # has `ragstream`, `redis-cli` and `pyth
 PAPER = pdf(
     [
         column(
-            ["Birds of a river bank", "", "We used the data set of the river survey."],
+            [
+                "Birds of a river bank",
+                "",
+                "Two data sets were used: the counts of the river survey,",
+                "and photographs of nests that volunteers had taken.",
+            ],
             x=50,
             top=780,
         ),
