@@ -33,8 +33,8 @@ _COMMON = frozenset(
 )
 _ADDRESS = r"https?://|www\.|\bdoi\b|10\.\d{4,}/|\b[\w-]+\.(?:com|org|io|net|edu)\b"
 _LINK = r"\b(?:links?|urls?|web ?sites?|doi|repositor(?:y|ies))\b"
-_OF_DATA = r"\bdata|images|recordings|zenodo|figshare|dryad|gbif|pangaea|osf\b"
-_OF_CODE = r"\bcode|script|software|package|implementation|github|gitlab|bitbucket"
+_OF_DATA = r"\b(?:data|images|recordings|zenodo|figshare|dryad|gbif|pangaea|osf\b)"
+_OF_CODE = r"\b(?:code|script|software|package|implementation|github|gitlab|bitbucket)"
 # (what asks for it, what it is, what its sentence speaks of); the first that fits is looked for
 _ASKED = tuple(
     tuple(re.compile(one) for one in row)

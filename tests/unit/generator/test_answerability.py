@@ -110,6 +110,8 @@ def test_a_link_to_code_is_none_to_data() -> None:
     sentences = ["The data were counted by hand.", "Code is available at github.com/a/b."]
     assert asked_for("What is the data repository link (e.g., Zenodo)?", sentences) == -1.0
     assert asked_for("What is the code repository link?", sentences) == 1.0
+    described = ["A description of the lakes is at https://lakes.example."]
+    assert asked_for("What is the code repository link?", described) == -1.0
 
 
 def test_signs_of_a_text() -> None:
