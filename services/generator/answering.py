@@ -63,7 +63,7 @@ async def answer(
             text, usage = await _write(query, hits, triton, settings, writing)
             word, said = verdict.read(query.profile, text)
             claims = [without_markers(one) for one in said or ()]
-            near = await grading.support(claims, passages, triton, bulk=bulk)
+            near = await grading.support(claims, passages, seen.vectors, triton, bulk=bulk)
             found = verdict.decide(said, passages, hits, seen.scores, near, settings.rules())
             found = verdict.with_verdict(found, word) if word else found
             # what was not said is no reason to show a sentence

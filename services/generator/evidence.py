@@ -1,8 +1,8 @@
 """Which sentences of the passages speak for an answer, and how strongly. Pure.
 
-The measure is the cosine between sentence embeddings, cut to 0..1. It sees likeness, not truth,
-so whatever is checkable letter by letter is checked so: a number, an address or a name in the
-answer that the passages do not hold makes its sentence unsupported.
+How strongly is the grader's word. It sees likeness, not truth, so whatever is checkable letter by
+letter is checked so: a number, an address or a name in the answer that the passages do not hold
+makes its sentence unsupported, and so do words that stand neither in its evidence nor beside it.
 """
 
 from collections.abc import Sequence
@@ -88,7 +88,7 @@ def supports(
 
     Args:
         answer: n sentences without markers.
-        near: their similarity to the passages' sentences, [n, m], m above 0.
+        near: how much each of the passages' sentences supports them, 0..1: [n, m], m above 0.
         passages: those m sentences.
         held: by the passages.
     """

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.generator import answerability
-from services.generator.evidence import Sentence, similarity
+from services.generator.evidence import Sentence, Vectors, similarity
 from shared.triton import Triton
 
 Scores = NDArray[np.float32]
@@ -20,10 +20,12 @@ class Relevance:
     Attributes:
         answerable: probability that they hold its answer, 0..1.
         scores: how well each sentence serves as evidence, FP32 [m], 0..1.
+        vectors: of the sentences, FP32 [m, dim], to hold an answer's against.
     """
 
     answerable: float
     scores: Scores
+    vectors: Vectors
 
 
 async def relevance(
@@ -38,24 +40,32 @@ async def relevance(
         bulk: let questions of people overtake it.
     """
     texts = [sentence.text for sentence in passages]
-    [near] = await _near([question], texts, triton, bulk=bulk)
+    vectors = (await triton.embed([question, *texts], bulk=bulk)).vectors
+    [near] = similarity(vectors[:1], vectors[1:])
     kept = answerability.chosen(texts, near.tolist())
     [grade] = await triton.grade([question], [[texts[index] for index in kept]], bulk=bulk)
     support = grade.support.tolist()
     seen = answerability.signs(question, texts, near.tolist(), grade.answer, support)
     graded = _spread(grade.support, kept, len(texts))
     scores = map(answerability.evidence, graded.tolist(), near.tolist())
-    return Relevance(answerability.probability(seen), np.fromiter(scores, np.float32))
+    evident = np.fromiter(scores, np.float32)
+    return Relevance(answerability.probability(seen), evident, vectors[1:])
 
 
 async def support(
-    claims: Sequence[str], passages: Sequence[Sentence], triton: Triton, *, bulk: bool
+    claims: Sequence[str],
+    passages: Sequence[Sentence],
+    vectors: Vectors,
+    triton: Triton,
+    *,
+    bulk: bool,
 ) -> Scores:
     """Grade the passages' sentences for each claim of an answer.
 
     Args:
         claims: n sentences without markers.
         passages: m sentences, m above 0.
+        vectors: of the m sentences, as `relevance` found them, FP32 [m, dim].
         triton: serves embedder and grader.
         bulk: let questions of people overtake it.
 
@@ -65,7 +75,7 @@ async def support(
     texts = [sentence.text for sentence in passages]
     if not claims:
         return np.zeros((0, len(texts)), np.float32)
-    near = await _near(claims, texts, triton, bulk=bulk)
+    near = similarity((await triton.embed(claims, bulk=bulk)).vectors, vectors)
     kept = [answerability.chosen(texts, row.tolist()) for row in near]
     lines = [[texts[index] for index in rows] for rows in kept]
     grades = await triton.grade(claims, lines, bulk=bulk)
@@ -73,13 +83,6 @@ async def support(
         _spread(grade.support, rows, len(texts)) for grade, rows in zip(grades, kept, strict=True)
     ]
     return np.maximum(np.stack(scores), _verbatim(claims, texts))
-
-
-async def _near(
-    left: Sequence[str], right: Sequence[str], triton: Triton, *, bulk: bool
-) -> NDArray[np.float32]:
-    vectors = (await triton.embed([*left, *right], bulk=bulk)).vectors
-    return similarity(vectors[: len(left)], vectors[len(left) :])
 
 
 def _spread(support: Scores, kept: Sequence[int], count: int) -> Scores:
