@@ -91,7 +91,7 @@ async def find(
     _check_scope(query, known=bool(known), owners=owners)
     _raise_first(replies)
     prefix = names.chunk_prefix(number)
-    found = _fused([search.read_hits(prefix, reply) for reply in replies])
+    found = _fused([search.read_fields(prefix, reply) for reply in replies])
     return choose(found, top_k=reach.top_k, per_document=reach.most_of_one(query))
 
 
@@ -109,12 +109,13 @@ def _check_scope(query: Query, *, known: bool, owners: Sequence[bytes | None]) -
             raise UnknownDocument(f"no document {document_id} in collection {query.collection}")
 
 
-def _fused(rankings: Sequence[Mapping[str, Hit]]) -> Iterator[Hit]:
+def _fused(rankings: Sequence[Mapping[str, Sequence[bytes]]]) -> Iterator[Hit]:
     """Best first. The rankings are dense, then by words, if the question has any."""
-    hits = {chunk_id: hit for ranking in rankings for chunk_id, hit in ranking.items()}
+    fields = {chunk_id: found for ranking in rankings for chunk_id, found in ranking.items()}
     weights = (DENSE_WEIGHT, LEXICAL_WEIGHT)
     scores = fuse([(w, list(ranking)) for w, ranking in zip(weights, rankings, strict=False)])
-    return (replace(hits[found], score=score) for found, score in scores.items())
+    hits = (search.hit_of(found, search.paired(fields[found])) for found in scores)
+    return (replace(hit, score=scores[hit.chunk_id]) for hit in hits)
 
 
 def write(

@@ -151,22 +151,33 @@ def _parameters(params: Mapping[str, Argument]) -> list[Argument]:
     return ["PARAMS", len(flat), *flat, "DIALECT", 2]
 
 
-def read_hits(prefix: str, reply: Sequence[object]) -> dict[str, Hit]:
-    """Hits of an FT.SEARCH reply (RESP2: total, then key and fields in turn), best first.
+def read_fields(prefix: str, reply: Sequence[object]) -> dict[str, Sequence[bytes]]:
+    """Chunks of an FT.SEARCH reply (RESP2: total, then key and fields in turn), best first.
 
     Args:
         prefix: what the keys of chunks begin with.
         reply: as Redis gave it.
 
     Returns:
-        By chunk id, in order, with a score of 0: the fusion gives them theirs.
+        By chunk id, in order, its fields' names and values in turn. Few of many become hits, and
+        `hit_of` makes those.
     """
-    hits = {}
-    for key, fields in zip(reply[1::2], reply[2::2], strict=True):
-        if isinstance(key, bytes) and isinstance(fields, list):
-            chunk_id = key.decode().removeprefix(prefix)
-            hits[chunk_id] = hit_of(chunk_id, dict(zip(fields[::2], fields[1::2], strict=True)))
-    return hits
+    return {
+        key.decode().removeprefix(prefix): fields
+        for key, fields in zip(reply[1::2], reply[2::2], strict=True)
+        if isinstance(key, bytes) and isinstance(fields, list)
+    }
+
+
+def read_hits(prefix: str, reply: Sequence[object]) -> dict[str, Hit]:
+    """The same as hits with a score of 0: the fusion gives them theirs."""
+    found = read_fields(prefix, reply)
+    return {chunk_id: hit_of(chunk_id, paired(fields)) for chunk_id, fields in found.items()}
+
+
+def paired(fields: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Values by name, of names and values in turn."""
+    return dict(zip(fields[::2], fields[1::2], strict=True))
 
 
 def hit_of(chunk_id: str, fields: Mapping[bytes, bytes]) -> Hit:
