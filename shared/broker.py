@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 # A worker goes on within a second or so of Redis's return.
 _PAUSES: Final = RetryPolicy(first_s=0.1, most_s=1.0)
-# Reads wait 1 s at most. One that is silent for longer than this has lost its server; what it may
+# Reads wait 5 s at most. One that is silent for longer than this has lost its server; what it may
 # have been given is claimed again after its time-out.
 _READ_TIMEOUT_S: Final = "10"
 

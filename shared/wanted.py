@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -28,12 +29,14 @@ class Wanted:
         redis: Redis,
         names: Namespace,
         clock: Callable[[], float] = time.time,
-        look_every_s: float = 0.1,
+        look_every_s: float = 0.5,
     ) -> None:
         self._redis = redis
         self._names = names
         self._clock = clock
         self._look_every_s = look_every_s
+        self._watched: Counter[str] = Counter()  # keys that mark a cancellation
+        self._look: asyncio.Task[bool] | None = None
 
     async def check(self, query: Query, accepted_ms: int) -> None:
         """Look once.
@@ -43,12 +46,15 @@ class Wanted:
             Cancelled: its publisher took it back.
             redis.exceptions.RedisError: Redis could not be asked.
         """
+        self._check_deadline(query, accepted_ms)
+        if await self._redis.exists(self._names.cancelled(query.id)):
+            raise Cancelled("its publisher cancelled it")
+
+    def _check_deadline(self, query: Query, accepted_ms: int) -> None:
         if query.deadline_ms is not None:
             late_ms = int(self._clock() * 1000) - accepted_ms - query.deadline_ms
             if late_ms >= 0:
                 raise Expired(f"its deadline passed {late_ms} ms ago")
-        if await self._redis.exists(self._names.cancelled(query.id)):
-            raise Cancelled("its publisher cancelled it")
 
     @asynccontextmanager
     async def during(self, query: Query, accepted_ms: int) -> AsyncIterator[None]:
@@ -72,10 +78,28 @@ class Wanted:
             watcher.cancel()
 
     async def _watch(self, query: Query, accepted_ms: int) -> None:
-        while True:
-            with suppress(RedisError):  # an outage: the commit will meet it
-                await self.check(query, accepted_ms)
-            await asyncio.sleep(self._look_every_s)
+        key = self._names.cancelled(query.id)
+        self._watched[key] += 1
+        try:
+            while True:
+                self._check_deadline(query, accepted_ms)
+                if await self._any_cancelled():
+                    with suppress(RedisError):  # an outage: the commit will meet it
+                        await self.check(query, accepted_ms)
+        finally:
+            self._watched -= Counter([key])
+
+    async def _any_cancelled(self) -> bool:
+        """Wait for the next look at all queries that are watched: one command for all of them."""
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._look_soon())
+        return await asyncio.shield(self._look)
+
+    async def _look_soon(self) -> bool:
+        await asyncio.sleep(self._look_every_s)
+        with suppress(RedisError):  # an outage: the commit will meet it
+            return bool(self._watched and await self._redis.exists(*self._watched))
+        return False
 
 
 def _failed(task: asyncio.Task[None]) -> bool:

@@ -36,6 +36,9 @@ from shared.wanted import Wanted
 log = structlog.get_logger()
 # FastStream's own logger brings handlers of its own; this one goes the way of all lines.
 _LOGGER = logging.getLogger("ragstream.faststream")
+# A read that finds nothing waits so long in Redis: an entry ends it at once, and each new start of
+# it costs a worker that has nothing to do a millisecond of processor time.
+_READ_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -278,7 +281,7 @@ def _subscribe(
         consumer=settings.consumer,
         max_records=1,  # what is read and waits for a slot would only keep others from it
     )
-    new = sub(polling_interval=1_000)
+    new = sub(polling_interval=_READ_MS)
     claimed = sub(polling_interval=max(50, visible_ms // 4), min_idle_time=visible_ms)
     for source, handler in ((new, on_new), (claimed, on_claimed)):
         broker.subscriber(stream=source, ack_policy=AckPolicy.MANUAL, no_reply=True)(handler)

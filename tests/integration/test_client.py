@@ -7,12 +7,22 @@ from typing import Any
 
 import pytest
 
+from services.generator.tokens import TokenStream
 from shared.answers import Endings
 from shared.backpressure import retry_after_s
 from shared.client import RagstreamClient
 from shared.delivery import Delivery, RetryPolicy, Stage
 from shared.errors import Cancelled, Expired, InvalidMessage, Overloaded, RedisRefused
-from shared.messages import Answer, Finished, Query, decode_answer, decode_query
+from shared.messages import (
+    Answer,
+    Finished,
+    Query,
+    Started,
+    Token,
+    decode_answer,
+    decode_query,
+    decode_token_event,
+)
 from shared.redis import connect, ensure_groups
 from shared.streams import DATA, Effect, Entry, Namespace, Retention, decoded
 from shared.wanted import Wanted
@@ -207,6 +217,24 @@ async def test_a_cancelled_query_ends_so_and_is_no_dead_letter(
     assert isinstance(event, Finished)
 
 
+async def test_a_stream_of_tokens_is_kept_for_its_time(redis: Any, names: Namespace) -> None:
+    """It would stay for ever, or end under whoever reads along, or be timed with each token."""
+    now_s, query = 100.0, Query(id="q", question="q", stream=True)
+    tokens = TokenStream(redis, names, query, 60, ticks=lambda: now_s)
+    await tokens.start(1)
+    for _ in range(3):
+        await tokens.add("word ")
+    assert 0 < await redis.ttl(names.tokens("q")) <= 60
+    await redis.expire(names.tokens("q"), 30)
+    now_s += 31
+    await tokens.add("word ")
+    assert await redis.ttl(names.tokens("q")) > 30
+    events = [
+        decode_token_event(fields[DATA]) for _, fields in await redis.xrange(names.tokens("q"))
+    ]
+    assert events == [Started(attempt=1), *[Token(text="word ")] * 4]
+
+
 async def test_a_running_step_ends_when_nobody_waits(redis: Any, names: Namespace) -> None:
     """Triton would go on writing for minutes for somebody who has left."""
     wanted, query = Wanted(redis, names, look_every_s=0.01), Query(id="q", question="q")
@@ -226,6 +254,28 @@ async def test_a_running_step_ends_when_nobody_waits(redis: Any, names: Namespac
     with pytest.raises(Cancelled):
         await asyncio.wait_for(running, 2)
     assert ended.is_set()
+
+
+async def test_one_look_at_many_queries_ends_the_cancelled_one_alone(
+    redis: Any, names: Namespace
+) -> None:
+    """All that a worker has in hand would end with one of them, or each ask Redis by itself."""
+    wanted = Wanted(redis, names, look_every_s=0.01)
+    waits = [
+        asyncio.create_task(_wait_during(wanted, Query(id=name, question="q"))) for name in "abc"
+    ]
+    await redis.set(names.cancelled("b"), 1)
+    with pytest.raises(Cancelled):
+        await asyncio.wait_for(waits[1], 2)
+    before = (await redis.info("commandstats"))["cmdstat_exists"]["calls"]
+    await asyncio.sleep(0.2)
+    looks = (await redis.info("commandstats"))["cmdstat_exists"]["calls"] - before
+    assert not waits[0].done()
+    assert not waits[2].done()
+    assert 0 < looks <= 20
+    for one in waits:
+        one.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
 
 
 async def test_a_deadline_ends_a_running_step(redis: Any, names: Namespace) -> None:
