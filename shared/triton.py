@@ -46,6 +46,7 @@ _REFUSED = ("INVALID_ARGUMENT", "NOT_FOUND", "UNIMPLEMENTED", "OUT_OF_RANGE")
 # A stream that is silent for longer has lost its server. The first piece may wait for its turn
 # behind the whole queue and for its own prompt.
 _FIRST_PIECE_S, _NEXT_PIECE_S = 600.0, 60.0
+_TOKEN_S = 1.0  # by so much more for each token where all come at once
 # gRPC alone waits longer after each failed connection, up to two minutes: after a long outage
 # half of the workers would sit out their last wait. These replace the client's own, so its
 # messages without a limit are named again.
@@ -321,6 +322,7 @@ class Triton:
         chat: bool = False,
         bulk: bool = False,
         ignore_eos: bool = False,
+        whole: bool = False,
     ) -> AsyncIterator[Piece]:
         """Stream a model's continuation of a prompt.
 
@@ -332,6 +334,8 @@ class Triton:
                 with Triton's vLLM backend the caller wraps.
             bulk: let interactive questions go first.
             ignore_eos: go on past end tokens up to `max_tokens`, for measurements.
+            whole: nobody reads along: one piece, at the end. Each piece costs all processes on its
+                way together a millisecond or two of processor time, which the model would have.
 
         Yields:
             Pieces in order. Closing the iterator early cancels the request in Triton.
@@ -341,10 +345,11 @@ class Triton:
             Transient: the stream ended before its text did.
         """
         sampling = {"max_tokens": max_tokens, "temperature": temperature, "ignore_eos": ignore_eos}
-        requests = _requests(prompt, sampling, chat=chat, bulk=bulk)
+        requests = _requests(prompt, sampling, chat=chat, bulk=bulk, whole=whole)
+        patience_s = _FIRST_PIECE_S + (max_tokens * _TOKEN_S if whole else 0)
         with tracing.calling(f"triton {GENERATOR}") as span:
             responses = self._client.stream_infer(requests, headers=_headers(span))
-            async with aclosing(_pieces(responses)) as pieces:
+            async with aclosing(_pieces(responses, patience_s)) as pieces:
                 begun = False
                 async for piece in pieces:
                     if not begun:
@@ -353,11 +358,16 @@ class Triton:
                     yield piece
 
 
-async def _pieces(responses: Any) -> AsyncGenerator[Piece]:
-    """What a stream's responses hold; closing it early cancels the request in Triton."""
+async def _pieces(responses: Any, patience_s: float) -> AsyncGenerator[Piece]:
+    """What a stream's responses hold; closing it early cancels the request in Triton.
+
+    Args:
+        responses: of Triton.
+        patience_s: longest silence before the first one.
+    """
     finished, failed = False, None
     try:
-        async for result, error in _unless_silent(responses):
+        async for result, error in _unless_silent(responses, patience_s):
             # a stream's last response: Triton ends the stream by itself, and need not see a
             # thousand cancels while a thousand are refused
             if error is not None:
@@ -388,9 +398,8 @@ def _model(parts: Sequence[Mapping[str, NDArray[Any]]]) -> str:
     return found.pop().decode()
 
 
-async def _unless_silent(responses: AsyncIterator[Any]) -> AsyncIterator[Any]:
+async def _unless_silent(responses: AsyncIterator[Any], patience_s: float) -> AsyncIterator[Any]:
     """The same responses; raises TritonUnavailable where the next one does not come."""
-    patience_s = _FIRST_PIECE_S
     while True:
         try:
             async with asyncio.timeout(patience_s):
@@ -404,15 +413,16 @@ async def _unless_silent(responses: AsyncIterator[Any]) -> AsyncIterator[Any]:
 
 
 async def _requests(
-    prompt: str, sampling: dict[str, float | bool], *, chat: bool, bulk: bool
+    prompt: str, sampling: dict[str, float | bool], *, chat: bool, bulk: bool, whole: bool
 ) -> AsyncIterator[dict[str, object]]:
     """The one request of a stream, with the tensors of Triton's vLLM backend."""
-    flags = ("stream", "exclude_input_in_output", "return_finish_reason")
+    flags = ("exclude_input_in_output", "return_finish_reason")
     counts = ("return_num_input_tokens", "return_num_output_tokens")
     inputs = [
         _bytes_input("text_input", [1], [prompt]),
         _bytes_input("sampling_parameters", [1], [json.dumps(sampling)]),
-        *(_true_input(name) for name in (*flags, *counts)),
+        _bool_input("stream", value=not whole),
+        *(_bool_input(name, value=True) for name in (*flags, *counts)),
     ]
     # parameters of the request, not of sampling: the vLLM backend refuses names it does not know
     parameters = {"lane": "bulk" if bulk else "interactive", "chat": chat}
@@ -426,9 +436,9 @@ def _bytes_input(name: str, shape: Sequence[int], texts: Sequence[str]) -> Infer
     return tensor
 
 
-def _true_input(name: str) -> InferInput:
+def _bool_input(name: str, *, value: bool) -> InferInput:
     tensor = InferInput(name, [1], "BOOL")
-    tensor.set_data_from_numpy(np.array([True]))
+    tensor.set_data_from_numpy(np.array([value]))
     return tensor
 
 

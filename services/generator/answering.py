@@ -93,6 +93,7 @@ async def _write(
             max_tokens=query.max_tokens or settings.answer_tokens,
             chat=settings.chat_template == "model",
             bulk=query.priority == "bulk",
+            whole=not query.stream,
         ):
             pieces.append(piece)
             await say(piece.text)

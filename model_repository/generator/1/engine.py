@@ -15,6 +15,8 @@ from rows import Chunk, Logits, Rows
 from scheduler import Decode, Prefill, QueueFull, Scheduler, Seat, Waiting
 
 WAITED = "cancelled while it waited"
+# To ask whether a caller has gone is a round trip between processes, while the processors wait.
+LOOK_EVERY_S = 0.5
 
 
 class Engine:
@@ -26,6 +28,7 @@ class Engine:
         prefixes: beginnings of prompts that are known.
         meters: told what happens.
         clock: seconds, monotonic.
+        look_every_s: between two looks at whether callers of running requests have gone.
     """
 
     def __init__(
@@ -35,12 +38,15 @@ class Engine:
         prefixes: PrefixCache,
         meters: Meters,
         clock: Callable[[], float] = time.monotonic,
+        look_every_s: float = LOOK_EVERY_S,
     ) -> None:
         self._rows = rows
         self._scheduler = scheduler
         self._prefixes = prefixes
         self._meters = meters
         self._clock = clock
+        self._look_every_s = look_every_s
+        self._look_s = 0.0  # when to look next
         self._changed = threading.Condition()
         self._closed = False
         self._refused = 0  # and not yet told
@@ -111,6 +117,9 @@ class Engine:
         return len(dropped)
 
     def _drop_cancelled(self) -> None:
+        if (now_s := self._clock()) < self._look_s:
+            return
+        self._look_s = now_s + self._look_every_s
         for seat in self._scheduler.seats:
             if seat.request.task.is_cancelled():
                 self._end(seat, lambda run: run.task.drop("cancelled"))

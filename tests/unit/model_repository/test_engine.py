@@ -91,8 +91,10 @@ class ToyTask:
         self.generation = Generation(TOKENIZER, prompt, parameters, end_ids=(END,), room=500)
         self.text = self.fate = ""
         self.cancelled = False
+        self.looks = 0
 
     def is_cancelled(self) -> bool:
+        self.looks += 1
         return self.cancelled
 
     def send(self, piece: Piece) -> None:
@@ -136,12 +138,19 @@ class Counts:
 class Bench:
     """An engine whose turns the test takes itself."""
 
-    def __init__(self, rows: int = 3, max_waiting: int = 50) -> None:
-        self.rows, self.counts = ToyRows(), Counts()
+    def __init__(self, rows: int = 3, max_waiting: int = 50, look_every_s: float = 0.0) -> None:
+        self.rows, self.counts, self.now_s = ToyRows(), Counts(), 0.0
         scheduler: Scheduler[object] = Scheduler(
             rows=rows, cache_tokens=1000, max_waiting=max_waiting, pace=Pace(32, 1.0, PARTS)
         )
-        self.engine = Engine(self.rows, scheduler, PrefixCache(640), self.counts, lambda: 0.0)  # type: ignore[arg-type] # the engine's own item type is its own business
+        self.engine = Engine(
+            self.rows,
+            scheduler,  # type: ignore[arg-type] # the engine's own item type is its own business
+            PrefixCache(640),
+            self.counts,
+            lambda: self.now_s,
+            look_every_s,
+        )
 
     def finish(self) -> None:
         for _ in range(10_000):
@@ -195,6 +204,20 @@ def test_random_cancels_leak_no_row_and_change_no_other() -> None:
         assert whole == task.text if task.fate == "length" else whole.startswith(task.text)
     assert bench.counts.last[:3] == (0, 0, 0)
     assert bench.rows.read_by_row == {}
+
+
+def test_callers_are_asked_now_and_then_whether_they_have_gone() -> None:
+    """Each step would wait for an answer from another process, or a row be held for nobody."""
+    bench, task = Bench(look_every_s=0.5), ToyTask([7], 100)
+    bench.engine.submit(task)
+    for _ in range(20):
+        bench.engine.turn()
+        bench.now_s += 0.1
+    assert 2 <= task.looks <= 6
+    task.cancelled = True
+    bench.now_s += 0.5
+    bench.engine.turn()
+    assert task.fate == "cancelled"
 
 
 def test_a_known_beginning_is_not_computed_again() -> None:

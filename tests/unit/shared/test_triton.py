@@ -83,6 +83,26 @@ async def test_a_refused_stream_ends_by_itself() -> None:
     assert ends == ["by itself"]
 
 
+@pytest.mark.parametrize("whole", [True, False])
+async def test_whoever_reads_along_gets_each_piece_and_others_the_whole(*, whole: bool) -> None:
+    """Each token would wake five processes for nobody, or nobody could read along."""
+    asked: list[bool] = []
+
+    async def refuse(requests: AsyncIterator[Any], _context: Any) -> AsyncIterator[Any]:
+        async for request in requests:
+            names = [one.name for one in request.inputs]
+            asked.append(request.raw_input_contents[names.index("stream")] == b"\x01")
+            yield service_pb2.ModelStreamInferResponse(error_message="queue is full")
+
+    server, port = await serving(refuse)
+    triton = Triton(f"127.0.0.1:{port}")
+    with pytest.raises(Overloaded):
+        await anext(triton.generate("Why?", max_tokens=1, whole=whole))
+    await triton.close()
+    await server.stop(1)
+    assert asked == [not whole]
+
+
 async def test_servers_behind_one_name_take_turns() -> None:
     """A second Triton would have nothing to do while the first one's queue is full."""
     asked: set[str] = set()
