@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from services.generator import evidence, grading, prompt, verdict
 from services.generator.citations import without_markers
 from services.generator.settings import GeneratorSettings
@@ -62,8 +64,10 @@ async def answer(
         else:
             text, usage = await _write(query, hits, triton, settings, writing)
             word, said = verdict.read(query.profile, text)
-            claims = [without_markers(one) for one in said or ()]
-            near = await grading.support(claims, passages, seen.vectors, triton, bulk=bulk)
+            near = np.zeros((len(said or ()), len(passages)), np.float32)
+            if said and verdict.could_leave(said, passages, hits, settings.rules()):
+                claims = [without_markers(one) for one in said]
+                near = await grading.support(claims, passages, seen.vectors, triton, bulk=bulk)
             found = verdict.decide(said, passages, hits, seen.scores, near, settings.rules())
             found = verdict.with_verdict(found, word) if word else found
             # what was not said is no reason to show a sentence

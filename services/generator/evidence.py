@@ -20,6 +20,7 @@ from shared.sentences import split
 Vectors = NDArray[np.float32]
 
 MOST_EVIDENCE = 5
+_LEAST_SHOWN = 1e-4  # rounded it would be 0
 _WORDS_HELD = 0.75  # of a sentence's words, by the evidence's own; grades alone are too kind
 _FEWEST_WORDS = 4  # shorter "sentences" are headings, labels, page furniture
 
@@ -100,6 +101,21 @@ def supports(
     return rows
 
 
+def tenable(answer: Sequence[str], passages: Sequence[Sentence], held: Known) -> bool:
+    """Whether each sentence could be supported, by what `supports` checks without a grade.
+
+    Args:
+        answer: sentences without markers.
+        passages: the passages' sentences.
+        held: by the passages.
+    """
+    beside = [_beside(place, passages) for place in range(len(passages))]
+    return not any(
+        invented(text, held) or max(overlap(text, one) for one in beside) < _WORDS_HELD
+        for text in answer
+    )
+
+
 def _beside(place: int, passages: Sequence[Sentence]) -> str:
     """A sentence with its neighbours: who is meant often stands one sentence earlier."""
     around = passages[max(0, place - 1) : place + 2]
@@ -115,10 +131,10 @@ def rank(scores: NDArray[np.float32], *, threshold: float, most: int) -> list[in
 def as_evidence(
     passages: Sequence[Sentence], hits: Sequence[Hit], scores: NDArray[np.float32]
 ) -> tuple[Evidence, ...]:
-    """The best sentences with their scores, best first."""
+    """The best sentences with their scores, best first, without those that say nothing to it."""
     return tuple(
         _evidence(passages[index], hits, float(scores[index]))
-        for index in rank(scores, threshold=0.0, most=MOST_EVIDENCE)
+        for index in rank(scores, threshold=_LEAST_SHOWN, most=MOST_EVIDENCE)
     )
 
 

@@ -70,19 +70,22 @@ async def support(
         bulk: let questions of people overtake it.
 
     Returns:
-        FP32 [n, m], 0..1; 1 where a passage's sentence holds the claim word for word.
+        FP32 [n, m], 0..1; 1 where a passage's sentence holds the claim word for word: what is
+        quoted so needs no grade.
     """
     texts = [sentence.text for sentence in passages]
-    if not claims:
-        return np.zeros((0, len(texts)), np.float32)
-    near = similarity((await triton.embed(claims, bulk=bulk)).vectors, vectors)
+    scores = _verbatim(claims, texts)
+    if not (open_ := [place for place, row in enumerate(scores) if not row.any()]):
+        return scores
+    asked = [claims[place] for place in open_]
+    near = similarity((await triton.embed(asked, bulk=bulk)).vectors, vectors)
     kept = [answerability.chosen(texts, row.tolist()) for row in near]
     lines = [[texts[index] for index in rows] for rows in kept]
-    grades = await triton.grade(claims, lines, bulk=bulk)
-    scores = [
-        _spread(grade.support, rows, len(texts)) for grade, rows in zip(grades, kept, strict=True)
-    ]
-    return np.maximum(np.stack(scores), _verbatim(claims, texts))
+    for place, rows, grade in zip(
+        open_, kept, await triton.grade(asked, lines, bulk=bulk), strict=True
+    ):
+        scores[place] = _spread(grade.support, rows, len(texts))
+    return scores
 
 
 def _spread(support: Scores, kept: Sequence[int], count: int) -> Scores:
@@ -94,7 +97,8 @@ def _spread(support: Scores, kept: Sequence[int], count: int) -> Scores:
 
 def _verbatim(claims: Sequence[str], texts: Sequence[str]) -> Scores:
     plain = [_plain(text) for text in texts]
-    return np.array([[_plain(claim) in text for text in plain] for claim in claims], np.float32)
+    found = [[_plain(claim) in text for text in plain] for claim in claims]
+    return np.array(found, np.float32).reshape(len(claims), len(texts))
 
 
 def _plain(text: str) -> str:

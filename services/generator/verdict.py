@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.generator.citations import cite, with_markers, without_markers
-from services.generator.evidence import Sentence, Support, known, rank, supports
+from services.generator.evidence import Sentence, Support, known, rank, supports, tenable
 from shared.messages import Citation, Hit, Profile, Status, SupportedSentence, YesNo
 from shared.sentences import split
 
@@ -101,6 +101,21 @@ def within(sentences: Sequence[str], most_words: int) -> list[str]:
     counts = accumulate(len(without_markers(sentence).split()) for sentence in sentences)
     fitting = sum(count <= most_words for count in counts)
     return list(sentences[: max(1, fitting)])
+
+
+def could_leave(
+    answer: Sequence[str], passages: Sequence[Sentence], hits: Sequence[Hit], rules: Rules
+) -> bool:
+    """Whether it depends on grades that a model's own words leave; many are refuted without.
+
+    Args:
+        answer: see `decide`.
+        passages: likewise.
+        hits: likewise.
+        rules: likewise.
+    """
+    own = [without_markers(text) for text in within(answer, rules.most_words)]
+    return rules.on_unsupported == "flag" or tenable(own, passages, known(hits))
 
 
 def decide(

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from embedder_session import open_session
+from embedder_session import CPU, open_session
 from numpy.typing import NDArray
 from pairs import Limits, Pair, PairTokenizer, laid_in_rows
 from token_batches import batches
@@ -54,25 +55,33 @@ class Grade:
 class Grader:
     """A graph, its tokenizer and how to run them.
 
+    On a CPU each pair is a run of its own, as in the embedder; a GPU wants batches.
+
     Args:
         folder: a built model's version folder.
-        threads: of one run, on the CPU.
-        batch_tokens: most tokens of one run, padding included.
+        threads: pairs at once, on the CPU.
+        batch_tokens: most tokens of one run on a GPU, padding included.
     """
 
     def __init__(self, folder: Path, threads: int, batch_tokens: int) -> None:
         info = GraderInfo.read(folder)
         limits = Limits(pair=info.max_tokens, question=info.question_tokens, line=info.line_tokens)
         self._tokenizer = PairTokenizer(str(folder / "tokenizer.json"), limits)
-        self._session = open_session(folder / "model.onnx", threads)
+        self._session = open_session(folder / "model.onnx", threads=1)
+        self._alone = self._session.get_providers()[0] == CPU
+        self._pool = ThreadPoolExecutor(threads if self._alone else 1)
         self._batch_tokens = batch_tokens
 
     def grades(self, questions: Sequence[str], texts: Sequence[str]) -> list[Grade]:
         """Grade each text by the question beside it, in their order."""
         pairs = self._tokenizer.pairs(questions, texts)
         found: list[Grade | None] = [None] * len(pairs)
-        for group in batches([len(pair.ids) for pair in pairs], self._batch_tokens):
-            for index, grade in zip(group, self._run([pairs[i] for i in group]), strict=True):
+        most_tokens = 0 if self._alone else self._batch_tokens
+        groups = batches([len(pair.ids) for pair in pairs], most_tokens)
+        groups.reverse()  # the longest first
+        runs = self._pool.map(self._run, [[pairs[index] for index in group] for group in groups])
+        for group, grades in zip(groups, runs, strict=True):
+            for index, grade in zip(group, grades, strict=True):
                 found[index] = grade
         return [grade for grade in found if grade is not None]
 

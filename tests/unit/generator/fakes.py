@@ -18,10 +18,12 @@ class FakeTriton:
 
     Attributes:
         prompts: that the language model was given.
+        graded: questions and claims that the grader was given.
     """
 
     def __init__(self, text: str = "", answer: float = 0.99) -> None:
         self.prompts: list[str] = []
+        self.graded: list[str] = []
         self._text = text
         self._answer = answer
 
@@ -33,6 +35,7 @@ class FakeTriton:
     async def grade(
         self, questions: Sequence[str], texts: Sequence[Sequence[str]], **_lane: bool
     ) -> list[Grade]:
+        self.graded += questions
         shared = (
             np.array([_shared(one, text) for text in lines], np.float32)
             for one, lines in zip(questions, texts, strict=True)

@@ -57,6 +57,30 @@ async def test_a_supported_answer_leaves_in_the_models_words() -> None:
     assert found.evidence[0].sentence == "Oaks are tall trees."
 
 
+@pytest.mark.parametrize(
+    ("said", "graded"),
+    [
+        ("Oaks are trees. [1] They are tall. [1]", ["Oaks are trees.", "They are tall."]),
+        ("Oaks are tall trees. [1]", []),  # word for word
+        ("Oaks are trees. [1] Elms grew until 1980. [1]", []),  # another year spoils the answer
+        ("Oaks are trees. [1] Their wood burns well. [1]", []),  # other words do so, too
+    ],
+)
+async def test_only_what_a_grade_decides_is_graded(said: str, graded: list[str]) -> None:
+    """Each needless grade costs as much as ten tokens of an answer, while others wait."""
+    triton = FakeTriton(said)
+    await ask(triton)
+    assert triton.graded == ["Are oaks tall?", *graded]
+
+
+async def test_whoever_wants_flags_gets_each_sentence_graded() -> None:
+    """A good sentence would lose its support to a bad one beside it."""
+    found = await ask(
+        FakeTriton("Oaks are trees. [1] Elms grew until 1980. [1]"), on_unsupported="flag"
+    )
+    assert [one.support > 0.9 for one in found.found.sentences] == [True, False]
+
+
 async def test_where_nothing_answers_the_model_is_not_asked() -> None:
     """It would make an answer up, and somebody would wait for it."""
     triton, heard = FakeTriton("Oaks are tall.", answer=0.01), Heard()

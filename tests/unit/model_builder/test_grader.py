@@ -33,15 +33,19 @@ def test_building_twice_gives_the_same_bytes(model: Path, tmp_path: Path) -> Non
         assert (tmp_path / name).read_bytes() == (model / name).read_bytes()
 
 
-def test_neighbours_in_a_batch_change_nothing(model: Path) -> None:
+@pytest.mark.parametrize("alone", [True, False], ids=["CPU", "GPU"])
+def test_neighbours_in_a_batch_change_nothing(
+    model: Path, monkeypatch: pytest.MonkeyPatch, *, alone: bool
+) -> None:
     """Otherwise a text's grade would depend on what was graded beside it."""
-    grader = Grader(model, threads=1, batch_tokens=64)
+    grader = Grader(model, threads=2, batch_tokens=64)
+    monkeypatch.setattr(grader, "_alone", alone)
     questions, texts = ["a b", "b", "a a"], ["a b\nb", "b b a a\na\nb a", "a"]
     together = grader.grades(questions, texts)
     for question, text, grade in zip(questions, texts, together, strict=True):
-        [alone] = grader.grades([question], [text])
-        assert grade.answer == pytest.approx(alone.answer, abs=1e-5)
-        np.testing.assert_allclose(grade.support, alone.support, atol=1e-5)
+        [single] = grader.grades([question], [text])
+        assert grade.answer == pytest.approx(single.answer, abs=1e-5)
+        np.testing.assert_allclose(grade.support, single.support, atol=1e-5)
 
 
 def test_a_text_without_words_answers_nothing(model: Path) -> None:
