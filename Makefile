@@ -2,6 +2,7 @@
 
 SHELL := /bin/sh
 VENV  := .venv
+PEERS := .venv-peers
 BIN   := $(VENV)/bin
 # Triton's wheel runs its python models with 3.11 or 3.12; numpy below 2 exists up to 3.12.
 FITS  := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
@@ -13,7 +14,7 @@ MB_dev   := 550
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help demo test lint unit integration manifests chaos outage lanes memory cluster engine browser models \
-	bench bench-generation bench-reading bench-retrieval bench-ingest bench-autoscaling lock clean
+	bench bench-generation bench-pipeline bench-reading bench-retrieval bench-ingest bench-autoscaling lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -73,6 +74,9 @@ bench: $(VENV)/.bench ## what benchmarks need: their packages, llama.cpp's serve
 bench-generation: bench ## our generator against llama.cpp's server: ARGS=--quick
 	@$(BIN)/python -m benchmarks.generation $(ARGS)
 
+bench-pipeline: bench $(PEERS)/.locked ## whole pipelines: ours, LangChain, Haystack, one process: ARGS=--quick
+	@$(BIN)/python -m benchmarks.pipeline --peer-python $(PEERS)/bin/python $(ARGS)
+
 bench-reading: $(VENV)/.bench ## our PDF reader against three others: ARGS=--quick
 	@$(BIN)/python -m benchmarks.pdf_reading $(ARGS)
 
@@ -101,10 +105,12 @@ lock: $(VENV)/.dev ## resolve the dependencies anew and write locks/
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
 			--no-header --no-emit-index-url locks/$$name.in -o locks/$$name.txt; \
 	done
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url locks/bench-pipeline.in -o locks/bench-pipeline.txt
 
 clean: ## remove what was built and run here, weights and caches included
 	@if [ -x $(BIN)/ragstream ]; then $(BIN)/ragstream down; fi
-	rm -rf $(VENV) .cache .ragstream .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) .cache .ragstream .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find model_repository -path '*/1/*' ! -name '*.py' -type f -delete
 
 $(VENV)/bin/python:
@@ -120,4 +126,11 @@ $(VENV)/.local $(VENV)/.bench $(VENV)/.bench-retrieval $(VENV)/.dev: $(VENV)/.%:
 	@echo "== installing locks/$*.txt (hash-checked$(if $(MB_$*),, up to $(MB_$*) MB to download))"
 	@$(PIP) install --require-hashes -r locks/$*.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# PyPI's torch brings CUDA's libraries along, 2 GB that a CPU has no use for.
+$(PEERS)/.locked: locks/bench-pipeline.txt | $(VENV)/bin/python
+	@echo "== installing locks/bench-pipeline.txt (hash-checked; compiles llama.cpp, 10 to 15 minutes on two cores)"
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check install --require-hashes -r locks/bench-pipeline.txt
 	@touch $@

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
+from benchmarks.asking.figures import Figures, Run
 from benchmarks.finding.results import Results as Finding
 from benchmarks.finding.results import SizeSpeed
 from benchmarks.results import PEER, Median
@@ -70,6 +71,34 @@ def draw_growth(found: Finding, path: Path) -> None:
         axis.set_yscale("linear" if title == "recall@10" else "log")
         axis.grid(alpha=0.3)
     axes[1].legend(*axes[0].get_legend_handles_labels(), fontsize="small", loc="lower left")
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+
+
+_PIPELINES: Mapping[str, Callable[[Figures], float]] = {
+    "questions/s": lambda row: row.questions_per_s,
+    "p50, s": lambda row: row.p50_s,
+    "processor seconds a question": lambda row: row.cpu_s,
+}
+
+
+def draw_pipelines(medians: Sequence[Run], path: Path) -> None:
+    """One panel a figure, over how many ask at once; a line for each system."""
+    mpl.use("Agg")
+    figure, axes = plt.subplots(1, len(_PIPELINES), figsize=(15, 4.5))
+    loads = sorted({row.clients for row in medians})
+    for axis, (title, value) in zip(axes, _PIPELINES.items(), strict=True):
+        for system in dict.fromkeys(row.system for row in medians):
+            rows = [row for row in medians if row.system == system]
+            values = [value(row.figures) for row in rows]
+            axis.plot([row.clients for row in rows], values, label=system, marker="o")
+        axis.set(title=title, xlabel="questions at once", xscale="log", xticks=loads)
+        axis.set_xticklabels([str(load) for load in loads])
+        axis.minorticks_off()
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    axes[0].legend(fontsize="small")
     figure.tight_layout()
     figure.savefig(path, dpi=100)
     plt.close(figure)

@@ -26,7 +26,6 @@ Mode = Literal["dense", "bm25", "hybrid", "hybrid_exact"]
 MODES: tuple[Mode, ...] = ("dense", "bm25", "hybrid", "hybrid_exact")
 COLLECTION = "bench"
 _PATIENCE_S = 3_600  # for a reply: whoever measures beside us may stop us for minutes
-_MODEL = "bench"
 _AT_ONCE = 500  # chunks written in one round trip
 _WRITERS = 2  # one prepares its chunks while Redis takes the other's
 
@@ -41,6 +40,7 @@ class Ours:
         candidates: hits of each search before fusion.
         vectors: how vectors are kept.
         extents: how the retriever chooses its way.
+        model: id of what made the vectors.
     """
 
     redis: Redis
@@ -48,10 +48,11 @@ class Ours:
     candidates: int
     vectors: VectorIndex
     extents: Extents
+    model: str = "bench"
 
     async def load(self, passages: Sequence[str], vectors: Vectors, *, first: int = 0) -> None:
         """Write passages, numbered from `first`, and their vectors [n, dim]: they can be found."""
-        await life.ensure(self.redis, self.names, _MODEL, vectors.shape[1], self.vectors)
+        await life.ensure(self.redis, self.names, self.model, vectors.shape[1], self.vectors)
         starts = iter(range(0, len(passages), _AT_ONCE))
 
         async def write() -> None:
@@ -91,7 +92,7 @@ class Ours:
             exact=mode == "hybrid_exact" or await self._narrow(),
         )
         query = Query(question=question, collection=COLLECTION)
-        active = Generation(number=FIRST, schema=SCHEMA, model=_MODEL, dim=vector.size)
+        active = Generation(number=FIRST, schema=SCHEMA, model=self.model, dim=vector.size)
         found = await index.find(
             self.redis, self.names, active, query, vector.tobytes(), reach, self.vectors
         )

@@ -1,10 +1,15 @@
 """An embedder without weights: the same text always gets the same vector of length 1."""  # noqa: INP001 - Triton's folders are no packages
 
 import hashlib
+import os
+import time
 from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
+
+DIM = int(os.environ.get("TOY_DIM", "8"))
+BATCH_S = int(os.environ.get("TOY_EMBEDDER_BATCH_MS", "0")) / 1000
 
 
 class TritonPythonModel:
@@ -15,7 +20,8 @@ class TritonPythonModel:
         self._name = args["model_name"].encode()
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """One response for each request, in order."""
+        """One response for each request, in order; a batch takes one time, however large it is."""
+        time.sleep(BATCH_S)
         return [_respond(request, self._name) for request in requests]
 
 
@@ -31,6 +37,6 @@ def _respond(request: Any, name: bytes) -> Any:
 
 
 def _vector(text: bytes, name: bytes) -> Any:
-    digest = hashlib.blake2b(text, digest_size=8, person=name).digest()
+    digest = hashlib.shake_128(name + b" " + text).digest(DIM)
     numbers = np.frombuffer(digest, np.uint8).astype(np.float32) - 127.5
     return numbers / np.linalg.norm(numbers)

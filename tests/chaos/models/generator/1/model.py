@@ -1,6 +1,7 @@
 """A generator without weights: `max_tokens` words, one a step, for all requests side by side."""  # noqa: INP001 - Triton's folders are no packages
 
 import json
+import os
 import queue
 import threading
 import time
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
+LOOK_EVERY_S = 0.5  # as the generator does
 FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 
 
@@ -20,6 +22,9 @@ class Writing:
     sender: Any
     prompt_tokens: int
     left: int
+    words: int = 0  # written and not sent yet
+    whole: bool = False  # all at the end
+    look_s: float = 0.0  # when to ask next whether anybody wants it
 
 
 class TritonPythonModel:
@@ -28,7 +33,8 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Start the thread."""
         settings = json.loads(args["model_config"])["parameters"]
-        self._step_s = int(settings["step_ms"]["string_value"]) / 1000
+        step_ms = os.environ.get("TOY_STEP_MS") or settings["step_ms"]["string_value"]
+        self._step_s = int(step_ms) / 1000
         self._new: queue.SimpleQueue[Writing | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
@@ -39,7 +45,8 @@ class TritonPythonModel:
             prompt = _first(request, "text_input")
             limits = json.loads(_first(request, "sampling_parameters"))
             sender = request.get_response_sender()
-            self._new.put(Writing(sender, len(prompt.split()), int(limits["max_tokens"])))
+            words, stream = int(limits["max_tokens"]), bool(_first(request, "stream"))
+            self._new.put(Writing(sender, len(prompt.split()), words, whole=not stream))
 
     def finalize(self) -> None:
         """Stop the thread."""
@@ -60,25 +67,29 @@ class TritonPythonModel:
 
 def _step(one: Writing) -> bool:
     """Write a word; False once the request is done or nobody wants it any more."""
-    if one.sender.is_cancelled():
-        one.sender.send(flags=FINAL)
-        return False
-    one.left -= 1
-    one.sender.send(_word(one), flags=0 if one.left > 0 else FINAL)
+    if (now_s := time.monotonic()) >= one.look_s:
+        one.look_s = now_s + LOOK_EVERY_S
+        if one.sender.is_cancelled():
+            one.sender.send(flags=FINAL)
+            return False
+    one.left, one.words = one.left - 1, one.words + 1
+    if one.left <= 0 or not one.whole:
+        one.sender.send(_words(one), flags=0 if one.left > 0 else FINAL)
+        one.words = 0
     return one.left > 0
 
 
-def _word(one: Writing) -> Any:
+def _words(one: Writing) -> Any:
     reason = b"None" if one.left > 0 else b"length"
     tensors = [
-        pb_utils.Tensor("text_output", np.array([b"word "], np.object_)),
+        pb_utils.Tensor("text_output", np.array([b"word " * one.words], np.object_)),
         pb_utils.Tensor("finish_reason", np.array([reason], np.object_)),
         pb_utils.Tensor("num_input_tokens", np.array([one.prompt_tokens], np.uint32)),
-        pb_utils.Tensor("num_output_tokens", np.array([1], np.uint32)),
+        pb_utils.Tensor("num_output_tokens", np.array([one.words], np.uint32)),
     ]
     return pb_utils.InferenceResponse(output_tensors=tensors)
 
 
-def _first(request: Any, name: str) -> bytes:
-    found: bytes = pb_utils.get_input_tensor_by_name(request, name).as_numpy().reshape(-1)[0]
+def _first(request: Any, name: str) -> Any:
+    found: Any = pb_utils.get_input_tensor_by_name(request, name).as_numpy().reshape(-1)[0]
     return found
