@@ -25,7 +25,7 @@ demo: $(VENV)/.local ## start everything, ingest documents, ask a question, stop
 test: $(VENV)/.dev lint ## all checks: ruff, mypy, unit and integration tests
 	@echo "== tests (real Redis, real Triton; builds the models on first use)"
 	@$(BIN)/ragstream models build
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.dev ## ruff and mypy alone
 	@echo "== ruff"

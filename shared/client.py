@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 
 from shared import tracing
 from shared.backpressure import Publisher
-from shared.claims import forget_gone
+from shared.consumers import forget_gone
 from shared.documents import DocumentState, look_up, look_up_all
 from shared.errors import InvalidMessage
 from shared.messages import (

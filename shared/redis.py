@@ -10,7 +10,6 @@ from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 import redis.exceptions as errors
-import structlog
 from redis.asyncio import Redis
 
 from shared import cluster, sentinel
@@ -24,7 +23,6 @@ from shared.errors import (
 )
 from shared.redis_url import full_url, is_cluster
 
-log = structlog.get_logger()
 R = TypeVar("R", bound=Redis)
 
 # Faults of certificates and of TLS itself: unlike a connection that breaks, they do not heal.
@@ -156,6 +154,9 @@ async def check(redis: Redis, *, search: bool = False) -> None:
 
 async def _warn(redis: Redis) -> None:
     """Say so when this Redis may lose or evict what it has accepted, or move it away."""
+    import structlog  # noqa: PLC0415 - slow, and only workers come here
+
+    log = structlog.get_logger()
     info = await redis.info("everything")
     if info.get("cluster_enabled") and not isinstance(redis.connection_pool, cluster.OwnerPool):
         log.warning("this Redis is a node of a cluster: only redis+cluster:// follows its slots")

@@ -26,8 +26,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-import structlog
-
 from shared.errors import Permanent, RagstreamError, SettingsError, Unwanted
 from shared.settings import CommonSettings
 from shared.spans import NO_SPAN, Kind, Span, Tracer, Value, carried, carrying, trace_id_of
@@ -121,7 +119,7 @@ def followed(tracer: Tracer | None, group: str, entry: Entry) -> Iterator[None]:
         if passage:
             passage.span.end()
         _passage.reset(token)
-        structlog.contextvars.unbind_contextvars("trace_id")
+        _name_trace(None)
 
 
 def joined(message: M) -> M:
@@ -136,7 +134,7 @@ def joined(message: M) -> M:
         passage.begin(context)
         context = passage.span.traceparent
         message = carrying(message, context)
-    _bind(context)
+    _name_trace(trace_id_of(context))
     return message
 
 
@@ -173,7 +171,7 @@ def failed(error: RagstreamError) -> None:
         return
     if passage.span is NO_SPAN:  # no message could be read; its context perhaps can
         passage.begin(peek_traceparent(passage.entry))
-        _bind(passage.span.traceparent)
+        _name_trace(trace_id_of(passage.span.traceparent))
     if isinstance(error, Permanent):
         passage.span.fail(error.code)
     else:
@@ -249,6 +247,11 @@ def _ours(attributes: Mapping[str, Value]) -> dict[str, Value]:
     return {f"ragstream.{name}": value for name, value in attributes.items()}
 
 
-def _bind(traceparent: str) -> None:
-    if trace_id := trace_id_of(traceparent):
-        structlog.contextvars.bind_contextvars(trace_id=trace_id)
+def _name_trace(trace_id: str | None) -> None:
+    """Put a trace's id into each line of the log from now on, or into none."""
+    from structlog import contextvars  # noqa: PLC0415 - slow, and only workers come here
+
+    if trace_id:
+        contextvars.bind_contextvars(trace_id=trace_id)
+    else:
+        contextvars.unbind_contextvars("trace_id")

@@ -43,7 +43,7 @@ def _check_question(_ctx: click.Context, _argument: click.Parameter, words: tupl
     return question
 
 
-@click.command(short_help="Ask a question and print the cited answer.")
+@click.command
 @click.argument("question", nargs=-1, callback=_check_question, metavar="QUESTION")
 @click.option(
     "--document",

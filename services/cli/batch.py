@@ -47,7 +47,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 _file = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command(short_help="Ask a set of questions of every document.")
+@click.command
 @click.argument("questions", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @collection_option
 @click.option("--per-document", is_flag=True, help="Ask each document by itself, not all at once.")

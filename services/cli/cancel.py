@@ -10,7 +10,7 @@ from shared import whereabouts
 from shared.errors import RedisRefused
 
 
-@click.command(short_help="Take a question back.")
+@click.command
 @click.argument("query_id")
 @json_option
 @data_dir_option

@@ -52,7 +52,7 @@ class Vote(msgspec.Struct, frozen=True, kw_only=True):
     majority: str | None
 
 
-@click.command(short_help="Compare runs of one question set.")
+@click.command
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option(
     "--by",

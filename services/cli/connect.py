@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 
 from services.cli import state
 from services.cli.folder import DataFolder
-from shared import tracing
 from shared.errors import StackNotRunning
-from shared.redis_url import url_from
-from shared.settings import CommonSettings, load
 from shared.spans import Tracer
 
 URL = "RAGSTREAM_REDIS_URL"
@@ -43,6 +40,10 @@ def find(folder: DataFolder, environ: Mapping[str, str]) -> Address:
         StackNotRunning: neither is there, or the stack is not ready yet.
         SettingsError: a RAGSTREAM_… variable is unknown or malformed.
     """
+    from shared import tracing  # noqa: PLC0415 - `env` and `logs` start without a log's library
+    from shared.redis_url import url_from  # noqa: PLC0415 - they start without Redis's client, too
+    from shared.settings import CommonSettings, load  # noqa: PLC0415 - and `--help` without pydantic
+
     common = load(CommonSettings, environ)
     tracer = tracing.opened("client", common)
     if URL in environ:

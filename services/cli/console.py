@@ -16,7 +16,7 @@ from shared.settings import CommonSettings, load
 TOKEN = f"{ConsoleSettings.prefix}TOKEN"
 
 
-@click.command(short_help="Serve a page that shows the pipeline, live.")
+@click.command
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),

@@ -30,7 +30,7 @@ _code = click.option("--code", metavar="CODE", help="Those with this error code.
 _all = click.option("--all", "everything", is_flag=True, help="All that are there now.")
 
 
-@click.group(short_help="See, repeat or drop what could not be done.")
+@click.group
 def dead() -> None:
     """See, repeat or drop what could not be done.
 

@@ -17,7 +17,7 @@ from services.cli.session import (
 from shared.documents import REMOVED, DocumentState, each_document, look_up, remove
 
 
-@click.group(short_help="List, show or remove documents.")
+@click.group
 def documents() -> None:
     """List, show or remove the documents that were ingested.
 

@@ -8,7 +8,7 @@ from services.cli import connect
 from services.cli.session import Session, data_dir_option, json_option, pass_session
 
 
-@click.command(short_help="Print the stack's address as shell variables.")
+@click.command
 @json_option
 @data_dir_option
 @pass_session

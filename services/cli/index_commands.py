@@ -9,7 +9,7 @@ from services.cli.session import Session, data_dir_option, json_option, pass_ses
 from shared.generations import SCHEMA
 
 
-@click.group(short_help="See which model the index is of, and rebuild it.")
+@click.group
 def index() -> None:
     """See which model the index is of, and rebuild it by another one.
 

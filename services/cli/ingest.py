@@ -54,7 +54,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     limit_bytes: int
 
 
-@click.command(short_help="Read documents, so that they can be asked about.")
+@click.command
 @click.argument("named", nargs=-1, type=PLACE, metavar="PATH...")
 @click.option(
     "--from",

@@ -1,29 +1,13 @@
 """The `ragstream` command."""
 
-import asyncio
 import importlib
 from importlib import metadata
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from services.cli import exits
-from services.cli.ask import ask
-from services.cli.batch import batch
-from services.cli.cancel import cancel
-from services.cli.compare import compare
-from services.cli.console import console
-from services.cli.dead_commands import dead
-from services.cli.document_commands import documents
-from services.cli.env import env
-from services.cli.index_commands import index
-from services.cli.ingest import ingest
-from services.cli.model_commands import models
-from services.cli.part import WORKERS
-from services.cli.report import report
 from services.cli.session import Session, data_dir_option
-from services.cli.stack_commands import down, logs, up
-from services.cli.status import status
 from shared.errors import RagstreamError
 
 # What only the extras bring: a worker's image does without.
@@ -31,13 +15,49 @@ _OPTIONAL = frozenset(
     ("gguf", "onnx", "onnxruntime", "psutil", "pytriton", "safetensors", "tokenizers")
 )
 
+# Each command's module and its line in `ragstream --help`, in the order in which a newcomer meets
+# them. A module is loaded when its command is called: no command waits for another's libraries.
+_COMMANDS: Final = {
+    "up": ("stack_commands", "Start Redis, Triton and the workers on this machine."),
+    "ingest": ("ingest", "Read documents, so that they can be asked about."),
+    "ask": ("ask", "Ask a question and print the cited answer."),
+    "batch": ("batch", "Ask a set of questions of every document."),
+    "report": ("report", "Show a run of `batch` as an HTML page."),
+    "compare": ("compare", "Compare runs of one question set."),
+    "documents": ("document_commands", "List, show or remove documents."),
+    "index": ("index_commands", "See which model the index is of, and rebuild it."),
+    "status": ("status", "Show what runs, what waits, and where a query is."),
+    "console": ("console", "Serve a page that shows the pipeline, live."),
+    "logs": ("stack_commands", "Show the log of a part."),
+    "cancel": ("cancel", "Take a question back."),
+    "dead": ("dead_commands", "See, repeat or drop what could not be done."),
+    "env": ("env", "Print the stack's address as shell variables."),
+    "models": ("model_commands", "Build, list and verify the models."),
+    "down": ("stack_commands", "Stop the stack."),
+    "worker": ("worker", "Run one worker in this process."),
+}
+
+
+def load(name: str) -> click.Command:
+    """The command of that name, from its module."""
+    module, _ = _COMMANDS[name]
+    command: click.Command = getattr(importlib.import_module(f"services.cli.{module}"), name)
+    return command
+
 
 class Ragstream(click.Group):
     """The group of all commands, and the one place where errors become exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
-        """In the order in which a newcomer meets them."""
+        """In the order of the table."""
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Load the command that is called; click asks here for no other."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name and listed else None, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an error that is meant for a person comes without its traceback."""
@@ -92,35 +112,8 @@ def cli() -> None:
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
-@click.command(short_help="Run one worker in this process.")
-@click.argument("name", type=click.Choice(WORKERS), metavar="NAME")
-def worker(name: str) -> None:
-    """Run one worker in this process, until SIGTERM.
-
-    NAME is ingestor, embedder, retriever or generator.
-
-    `up` runs one of each; so does a container. It needs Redis and Triton, and waits for one that
-    is away. Settings come from RAGSTREAM_… variables (docs/settings.md); its log, in JSON, goes to
-    stdout.
-
-    \b
-    Examples:
-      RAGSTREAM_REDIS_URL=redis://redis:6379/0 ragstream worker retriever
-      RAGSTREAM_TRITON_URL=triton:8001 RAGSTREAM_HEALTH_PORT=8081 ragstream worker embedder
-
-    \b
-    Exit status: 0 stopped in order, 2 a setting is wrong, 7 Redis refuses the user, 8 Redis has no
-    search module, 9 a model is missing in Triton.
-    """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    app = importlib.import_module(f"services.{name}.app")
-    asyncio.run(app.run())
-
-
-for command in (
-    *(up, ingest, ask, batch, report, compare, documents, index),
-    *(status, console, logs, cancel, dead, env, models, down, worker),
-):
-    cli.add_command(command)
+for command, (_, line) in _COMMANDS.items():
+    cli.add_command(click.Command(command, short_help=line))  # its place; see resolve_command
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from services.model_builder.info import Precision
 
 
-@click.group(short_help="Build, list and verify the models.")
+@click.group
 def models() -> None:
     """Build, list and verify the models that Triton serves.
 

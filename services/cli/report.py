@@ -21,7 +21,7 @@ _MOST_EVIDENCE: Final = 8  # sentences of one answer
 _ESCAPED: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
-@click.command(short_help="Show a run of `batch` as an HTML page.")
+@click.command
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--out",

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import click
 import msgspec
@@ -14,10 +14,12 @@ from services.cli import connect, render
 from services.cli.connect import Address
 from services.cli.folder import DataFolder
 from services.cli.hints import hint
-from shared.client import RagstreamClient
-from shared.documents import DocumentState
 from shared.messages import Answer, Name, Query, TokenEvent
-from shared.settings import StackSettings, load
+
+if TYPE_CHECKING:  # what they need takes longer to load than a `--help` should
+    from shared.client import RagstreamClient
+    from shared.documents import DocumentState
+    from shared.settings import StackSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,7 +38,7 @@ class Client(Protocol):
 
     def wait_ingested(
         self, document_ids: Iterable[str], *, timeout_s: float
-    ) -> AsyncIterator[DocumentState]:
+    ) -> AsyncIterator["DocumentState"]:
         """Each document once it is done."""
 
     async def cancel(self, query_id: str) -> bool:
@@ -46,8 +48,10 @@ class Client(Protocol):
 OpenClient = Callable[[Address], AbstractAsyncContextManager[Client]]
 
 
-def open_client(address: Address) -> RagstreamClient:
+def open_client(address: Address) -> "RagstreamClient":
     """The real client."""
+    from shared.client import RagstreamClient  # noqa: PLC0415 - see TYPE_CHECKING above
+
     return RagstreamClient(
         address.redis_url,
         password=address.password,
@@ -72,8 +76,10 @@ class Session:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     open_client: OpenClient = open_client
 
-    def stack_settings(self) -> StackSettings:
+    def stack_settings(self) -> "StackSettings":
         """Settings of the local stack."""
+        from shared.settings import StackSettings, load  # noqa: PLC0415 - see TYPE_CHECKING above
+
         return load(StackSettings, self.environ)
 
     def folder(self) -> DataFolder:

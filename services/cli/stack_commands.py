@@ -9,7 +9,7 @@ from services.cli.session import Session, data_dir_option, pass_session
 from shared.errors import StackNotRunning
 
 
-@click.command(short_help="Start Redis, Triton and the workers on this machine.")
+@click.command
 @click.option("--detach", is_flag=True, help="Return once all is ready; stop it with `down`.")
 @click.option("--log-only", is_flag=True, hidden=True, help="Progress goes to the log alone.")
 @data_dir_option
@@ -44,7 +44,7 @@ def up(session: Session, *, detach: bool, log_only: bool) -> None:
     launch.in_foreground(folder, settings, session.environ, log_only=log_only)
 
 
-@click.command(short_help="Stop the stack.")
+@click.command
 @data_dir_option
 @pass_session
 def down(session: Session) -> None:
@@ -68,7 +68,7 @@ def down(session: Session) -> None:
         render.tell(f"nothing runs on {folder.path}")
 
 
-@click.command(short_help="Show the log of a part.")
+@click.command
 @click.argument("part", type=click.Choice([*NAMES, SUPERVISOR]), metavar="PART")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is added, until Ctrl-C.")
 @click.option(

@@ -64,7 +64,7 @@ def _check_id(_ctx: click.Context, _argument: click.Parameter, value: str | None
     return value
 
 
-@click.command(short_help="Show what runs, what waits, and where a query is.")
+@click.command
 @click.argument("query_id", required=False, callback=_check_id)
 @click.option("--watch", is_flag=True, help="Look again every 2 seconds, until Ctrl-C.")
 @json_option

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shared.backpressure import room_behind
-from shared.claims import Claims, forget_gone
+from shared.claims import Claims
+from shared.consumers import forget_gone
 from shared.delivery import Delivery, RetryPolicy, Stage
 from shared.errors import InvalidQuery, Overloaded, RagstreamError, RedisUnavailable, Transient
 from shared.messages import Token, decode_dead_letter, decode_token_event

@@ -24,8 +24,8 @@ from services.console.live import Live, Watch
 from shared import generations
 from shared.backlog import Backlog
 from shared.bulk import Bulk
-from shared.claims import forget_gone
 from shared.client import RagstreamClient
+from shared.consumers import forget_gone
 from shared.dead import drop, list_dead, redrive
 from shared.documents import each_document
 from shared.errors import Overloaded

@@ -37,7 +37,9 @@ def letters(text: str) -> str:
 
 
 async def ask(stack: Stack, paper: str, question: str) -> Answer:
-    query = Query(question=question, document_ids=(paper,), collection="papers")
+    """Its Answer; the model writes it once, for the same id has the same Answer."""
+    query_id = re.sub(r"\W", "-", question)
+    query = Query(id=query_id, question=question, document_ids=(paper,), collection="papers")
     async with stack.client() as client:
         return await client.ask(query)
 

@@ -13,13 +13,13 @@ def count(text: str) -> int:
     return len(text.split())
 
 
-def made(seed: str, wanted: int = 5) -> list[Request]:
+def made(seed: str, wanted: int = 2) -> list[Request]:
     return list(islice(requests(count, seed), wanted))
 
 
 def test_lengths_are_within_their_bounds() -> None:
     """The load would be another one than the benchmark says."""
-    for request in made("lengths", 20):
+    for request in made("lengths", 8):
         assert PROMPT_TOKENS[0] - 40 <= request.prompt_tokens <= PROMPT_TOKENS[1]
         assert request.prompt_tokens == count(request.prompt)
         assert NEW_TOKENS[0] <= request.new_tokens <= NEW_TOKENS[1]

@@ -2,18 +2,23 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 import pytest
 
-from services.cli.main import cli
+from services.cli.main import cli, load
+
+
+def below(group: click.Group) -> Mapping[str, click.Command]:
+    """The commands of a group by their names; those of `ragstream` itself are loaded here."""
+    return {name: load(name) for name in cli.commands} if group is cli else group.commands
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[str, click.Command]]:
     """Every command under a group, the group included, by the words that call it."""
     yield " ".join(path), group
-    for name, command in group.commands.items():
+    for name, command in below(group).items():
         if isinstance(command, click.Group):
             yield from commands(command, *path, name)
         else:
@@ -54,5 +59,5 @@ def test_examples_can_be_typed_as_they_stand() -> None:
             called, rest = COMMANDS[""], words
             while isinstance(called, click.Group):
                 assert rest, f"{name}: {words}"
-                called, rest = called.commands[rest[0]], rest[1:]
+                called, rest = below(called)[rest[0]], rest[1:]
             called.make_parser(click.Context(called)).parse_args(list(rest))  # refuses what is none

@@ -145,17 +145,18 @@ def test_the_stack_is_handed_to_a_shell(tmp_path: Path) -> None:
     ]
 
 
-def test_ctrl_c_while_the_command_still_loads_is_no_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize("slow", ["click", "redis"])
+def test_ctrl_c_while_the_command_still_loads_is_no_traceback(slow: str, tmp_path: Path) -> None:
     """Loading takes a second on a slow machine: a hasty Ctrl-C would end in thirty lines."""
-    package = tmp_path / "structlog"
+    package = tmp_path / slow
     package.mkdir()
     (package / "__init__.py").write_text(
         "print('loading', flush=True)\nimport time\ntime.sleep(60)"
     )
     code = "from services.cli.command import main; main()"
     with subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[3]}"},
+        [sys.executable, "-c", code, "status"],
+        env={**os.environ, **ELSEWHERE, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[3]}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

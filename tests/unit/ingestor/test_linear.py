@@ -1,7 +1,7 @@
 """Text made to be slow: what takes time with its square would take hours for 100 MB.
 
-Each text has 300,000 characters. Read in time with their number that takes a second or two; in time
-with their square, minutes.
+Each text has 150,000 characters. Read in time with their number that takes a second or two of the
+processor's time; in time with their square, half a minute and more.
 """
 
 import time
@@ -17,8 +17,8 @@ from services.ingestor.reading import read
 from services.ingestor.text import Block, Source
 from shared.sentences import split
 
-N = 300_000
-LONGEST_S = 20.0
+N = 150_000
+LONGEST_S = 10.0  # of the processor, whoever else wants it
 SHAPES = {
     "one endless word": "x",
     "stops": ".",
@@ -56,45 +56,45 @@ LATEX_SHAPES = {
 @pytest.mark.parametrize("shape", LATEX_SHAPES.values(), ids=LATEX_SHAPES)
 def test_hostile_latex_is_read_in_time_with_its_length(shape: str) -> None:
     """An argument that never closes would be looked through again from each of its beginnings."""
-    begun = time.monotonic()
+    begun = time.process_time()
     body = f"\\begin{{document}}An oak. {shape * (N // len(shape))}"
     assert read("x.tex", body.encode()).blocks
-    assert time.monotonic() - begun < LONGEST_S
+    assert time.process_time() - begun < LONGEST_S
 
 
 @pytest.mark.parametrize("name", ["x.txt", "x.md", "x.html", "x.tex"])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_a_hostile_text_is_read_in_time_with_its_length(name: str, shape: str) -> None:
     """One megabyte would keep a reading process busy until its time is over."""
-    begun = time.monotonic()
+    begun = time.process_time()
     source = read(name, f"An oak. {shape * (N // len(shape))}".encode())
     units = chunking.units(source)
     chunks = chunking.assemble(units, [0] * len(units))
-    assert time.monotonic() - begun < LONGEST_S
+    assert time.process_time() - begun < LONGEST_S
     assert max(len(chunk.text) for chunk in chunks) < 10_000
 
 
 def test_front_matter_of_spaces_is_read_in_time() -> None:
     """Three expressions that share the same spaces try every way to part them."""
-    begun = time.monotonic()
+    begun = time.process_time()
     assert read("x.md", f"---\ntitle:{' ' * N}x y\n---\nOaks.".encode()).title == "x y"
-    assert time.monotonic() - begun < LONGEST_S
+    assert time.process_time() - begun < LONGEST_S
 
 
 def test_digits_behind_a_pdfs_end_are_looked_through_once() -> None:
     """The search for objects behind the end mark would begin anew at every digit."""
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(Exception, match="cannot be opened"):
         read("x.pdf", b"%PDF-1.4\n%%EOF" + b"1" * N)
-    assert time.monotonic() - begun < LONGEST_S
+    assert time.process_time() - begun < LONGEST_S
 
 
 def test_a_blank_line_of_a_pdf_is_no_page_number_for_long() -> None:
     """A line of blanks can be parted before and after a page number in as many ways."""
     line = Line(text=f"!{' ' * N}!", page=1, left=0, right=1, base=1, size=1)
-    begun = time.monotonic()
+    begun = time.process_time()
     assert without_running([[line, Line(text="a", page=1, left=0, right=1, base=9, size=1)]])
-    assert time.monotonic() - begun < LONGEST_S
+    assert time.process_time() - begun < LONGEST_S
 
 
 def test_a_paragraph_over_many_pages_is_cut_in_time() -> None:
@@ -103,9 +103,9 @@ def test_a_paragraph_over_many_pages_is_cut_in_time() -> None:
         Block(text="An oak.", page=1),
         *(Block(text="An oak.", continues=True),) * 30_000,
     ]
-    begun = time.monotonic()
+    begun = time.process_time()
     assert len(chunking.units(Source(title="t", blocks=[first, *rest]))) == 30_001
-    assert time.monotonic() - begun < LONGEST_S
+    assert time.process_time() - begun < LONGEST_S
 
 
 def test_an_endless_word_gives_chunks_that_a_prompt_can_hold() -> None:

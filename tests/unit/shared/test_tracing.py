@@ -139,7 +139,7 @@ WORKERS = """
 import sys
 if sys.argv[1] == "missing":
     sys.modules["opentelemetry"] = None
-import services.cli.main, services.embedder.app, services.generator.app
+import services.cli.ask, services.embedder.app, services.generator.app
 import services.ingestor.app, services.retriever.app
 from shared.errors import SettingsError
 from shared.settings import CommonSettings
