@@ -26,9 +26,7 @@ ask
           work
             triton embedder
             triton grader
-            triton generator
-            triton embedder
-            triton grader"""
+            triton generator"""  # what it wrote needs no grade
 QUESTION = "Why must samples of different size be made comparable before species are counted?"
 INGESTED = """\
 publish documents

@@ -153,7 +153,9 @@ def test_ctrl_c_while_the_command_still_loads_is_no_traceback(slow: str, tmp_pat
     (package / "__init__.py").write_text(
         "print('loading', flush=True)\nimport time\ntime.sleep(60)"
     )
-    code = "from services.cli.command import main; main()"
+    # tests that run in a shell's background were told to ignore Ctrl-C, and would hand that on
+    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heeds}; from services.cli.command import main; main()"
     with subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-c", code, "status"],
         env={**os.environ, **ELSEWHERE, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[3]}"},
