@@ -11,6 +11,7 @@ from benchmarks.prompts import Request
 from services.cli import triton
 from services.model_builder.build import DEFAULT, VERSION, build
 from services.model_builder.info import Precision
+from services.model_builder.recipes import BASE
 from services.model_builder.sources import Report
 from shared.triton import GENERATOR, Triton
 from tests.model_code import REPOSITORY
@@ -62,7 +63,7 @@ def built_repository(precision: Precision, folder: Path, cache: Path, report: Re
         repository,
         cache,
         embedder=DEFAULT,
-        generator=DEFAULT,
+        generator=BASE,  # the peers' weights
         precision=precision,
         report=report,
     )

@@ -2,7 +2,8 @@
 
     python -m tests.agreement [PRECISION...]
 
-prints a table for the default generator. On a CPU, int4 takes minutes: its half floats are CUDA's.
+prints a table for the base weights of the default generator. On a CPU, int4 takes minutes: its half
+floats are CUDA's.
 """
 
 import json
@@ -22,7 +23,7 @@ from tokenizers import Tokenizer
 
 from services.model_builder.info import GeneratorInfo, Precision
 from services.model_builder.precision import NUMBERS
-from services.model_builder.recipes import generator_recipe
+from services.model_builder.recipes import BASE, generator_recipe
 from tests.built_models import wheel_cache
 from tests.model_code import DATA
 
@@ -52,7 +53,7 @@ class Foretold:
 
 
 def reference() -> Foretold:
-    """What transformers says in float32, on the default generator's dequantized weights."""
+    """What transformers says in float32, on the base weights, dequantized."""
     known = json.loads((DATA / "agreement.json").read_text())
     return Foretold(perplexity=known["perplexity"], likeliest=np.array(known["likeliest"]))
 
@@ -125,12 +126,12 @@ def _session(folder: Path, name: str) -> ort.InferenceSession:
 
 
 def main(precisions: Sequence[Precision]) -> None:
-    """Convert the default generator to each precision, and print a table."""
+    """Convert the base weights to each precision, and print a table."""
     print("| precision | MB | perplexity | top-1 as fp32 of transformers |\n|---|---|---|---|")  # noqa: T201 - a command
     for precision in precisions:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            generator_recipe(None, precision).write(folder, wheel_cache(), lambda _: None)
+            generator_recipe(BASE, precision).write(folder, wheel_cache(), lambda _: None)
             size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
             found = foretell(folder, text_ids(folder))
         agreed = found.top1(reference().likeliest)

@@ -34,7 +34,8 @@ def models() -> None:
 @click.option(
     "--generator",
     metavar="gguf:FILE|DIR",
-    help="A language model of your own, or `default`.",
+    help="A language model of your own, `default`, or `base`: the default one as it was before "
+    "ragstream trained it.",
 )
 @click.option(
     "--reranker", metavar="DIR", help="An ONNX cross-encoder of your own, or `none`, as at first."
@@ -84,8 +85,9 @@ def build(
     safetensors and tokenizer.json: models of the Llama, Qwen2 and Mistral families, whose chat
     template is taken along. DIR may also be a folder as onnxruntime-genai's builder or an ONNX
     export writes it; its precision is its own. Without a choice, whatever was chosen before stays;
-    `default` goes back to the built-in weights. An index keeps to the embedder that it was made
-    with: build another one as --embedder-next, serve both, and run `ragstream index rebuild`.
+    `default` goes back to the built-in weights, `base` to those without what was trained here. An
+    index keeps to the embedder that it was made with: build another one as --embedder-next, serve
+    both, and run `ragstream index rebuild`.
 
     \b
     Examples:

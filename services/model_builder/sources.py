@@ -89,6 +89,10 @@ GRADER = TrainedSource(
     path=Path(__file__).parent / "grader.safetensors",
     sha256="ef707e788b99bb6793919eacff1c035777bd7f4a6ef386c2b25172af9ad9457f",
 )
+READER = TrainedSource(
+    path=Path(__file__).parent / "reader.safetensors",
+    sha256="ab6e879a91d50c1fb798d7bb83a6679584cd9fd04a7bb83b98e402fb982aad50",
+)
 
 
 def sha256_of(path: Path) -> str:

@@ -9,9 +9,9 @@ transformers, torch, gguf and llama-cpp-python, on the two unpacked wheels that
 It reads `model_texts.json` beside it and the four prompts that tests/seeds.py tells of, and writes
 - `embeddings.npz`: `vectors` float32 [texts, 384] by sentence-transformers, `token_counts`;
 - `generations.json`: token ids of the hard texts by llama.cpp, and 32 greedy tokens a prompt by
-  transformers on the same weights, dequantized to float32;
+  transformers on the same weights, dequantized to float32, with the reader's adapter merged;
 - `agreement.json`: perplexity of `origin_of_species.txt` and the likeliest token at each of its
-  places, likewise;
+  places by transformers, without the adapter;
 - `seeds.json`: for each of the four prompts its hash, and number and hash of its token ids by
   llama.cpp: the prompts quote papers, and their ids would spell them out.
 """
@@ -23,10 +23,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from llama_cpp import Llama
+from safetensors import safe_open
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModelForCausalLM
 
+from services.model_builder.sources import READER
 from tests.seeds import digest, digest_ids
+from tests.tiny_decoders import GGUF_PARTS
 
 HERE = Path(__file__).parent
 GREEDY_TOKENS = 32
@@ -67,6 +70,18 @@ def foretold(model: AutoModelForCausalLM, ids: list[int]) -> dict[str, object]:
     }
 
 
+def merge_reader(model: AutoModelForCausalLM) -> None:
+    """Add what was trained here to each linear layer, in torch."""
+    names = dict(zip(GGUF_PARTS.values(), GGUF_PARTS, strict=True))
+    with torch.no_grad(), safe_open(READER.path, "pt") as file:
+        scale = float(file.metadata()["scale"])
+        for name in (one for one in file.keys() if one.endswith(".lora_a")):  # noqa: SIM118 - no dict
+            _, layer, part, _ = name.split(".")
+            a, b = (file.get_tensor(name[:-1] + one).float() for one in "ab")
+            linear = model.model.layers[int(layer)].get_submodule(names[part])
+            linear.weight += scale * (b @ a)
+
+
 def write_generations(texts: dict[str, list[str]], gguf: Path, seeds: Path) -> None:
     """Token ids by llama.cpp, continuations by transformers."""
     llama = Llama(str(gguf), vocab_only=True, verbose=False)
@@ -77,13 +92,14 @@ def write_generations(texts: dict[str, list[str]], gguf: Path, seeds: Path) -> N
     model = AutoModelForCausalLM.from_pretrained(
         gguf.parent, gguf_file=gguf.name, dtype=torch.float32
     )
+    agreement = foretold(model, ids((HERE / "origin_of_species.txt").read_text("utf-8")))
+    (HERE / "agreement.json").write_text(json.dumps(agreement, separators=(",", ":")) + "\n")
+    merge_reader(model)
     references = {
         "hard_ids": [ids(text) for text in texts["tokenizer"]],
         "greedy": [greedy(model, ids(prompt)) for prompt in texts["prompts"]],
     }
     (HERE / "generations.json").write_text(json.dumps(references, separators=(",", ":")) + "\n")
-    agreement = foretold(model, ids((HERE / "origin_of_species.txt").read_text("utf-8")))
-    (HERE / "agreement.json").write_text(json.dumps(agreement, separators=(",", ":")) + "\n")
     known = {}
     for row in map(json.loads, seeds.open()):
         found = ids(row["prompt"])

@@ -5,17 +5,9 @@ from pathlib import Path
 import pytest
 
 from services.model_builder.info import Precision
-from services.model_builder.recipes import generator_recipe
+from services.model_builder.recipes import BASE, generator_recipe
 from tests.agreement import foretell, reference, text_ids
-from tests.built_models import built_repository, wheel_cache
-
-
-def built(precision: Precision, folder: Path) -> Path:
-    """The default generator: what Triton serves is in fp32, another is built in the folder."""
-    if precision == "fp32":
-        return built_repository() / "generator" / "1"
-    generator_recipe(None, precision).write(folder, wheel_cache(), print)
-    return folder
+from tests.built_models import wheel_cache
 
 
 @pytest.mark.parametrize(
@@ -26,7 +18,7 @@ def test_a_precision_foretells_the_text_as_well(
     tmp_path: Path, precision: Precision, worse: float, agreed: float
 ) -> None:
     """A precision would cost more of the model than its table says."""
-    folder = built(precision, tmp_path)
-    known, found = reference(), foretell(folder, text_ids(folder))
+    generator_recipe(BASE, precision).write(tmp_path, wheel_cache(), print)
+    known, found = reference(), foretell(tmp_path, text_ids(tmp_path))
     assert abs(found.perplexity / known.perplexity - 1) <= worse
     assert found.top1(known.likeliest) >= agreed

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from decoder import Decoder
+from numpy.typing import NDArray
 from rows import SharedRows
 from tokenizers import Tokenizer
 from tritonclient import grpc
 
+from services.generator.prompt import render
 from tests import seeds
 from tests.built_models import built_repository
 from tests.model_code import DATA
@@ -23,6 +25,7 @@ from tests.triton_server import TritonPorts
 PROMPTS: list[str] = json.loads((DATA / "model_texts.json").read_text())["prompts"]
 HARD_TEXTS: list[str] = json.loads((DATA / "model_texts.json").read_text())["tokenizer"]
 REFERENCE = json.loads((DATA / "generations.json").read_text())
+SKY = render("cited", "Which colour is the sky?", "[1] The sky is blue.")
 ANSWER_WITHIN_S = 60
 RETURNS = ("return_finish_reason", "return_num_input_tokens", "return_num_output_tokens")
 
@@ -139,14 +142,21 @@ def test_sequences_of_different_lengths_share_a_run(tokenizer: Tokenizer) -> Non
     for row, prompt in enumerate(PROMPTS):
         ids = tokenizer.encode(prompt, add_special_tokens=False).ids
         held[row] = len(ids)
-        tokens.append([int(rows.start(row, ids, 0).finish()[0].argmax())])
+        tokens.append([likeliest(decoder, rows.start(row, ids, 0).finish()[0])])
     assert len(set(held.values())) == 3
     for _ in range(1, 16):
         logits = rows.decode({row: answer[-1] for row, answer in enumerate(tokens)}, held)
         for row, answer in enumerate(tokens):
             held[row] += 1
-            answer.append(int(logits[row].argmax()))
+            answer.append(likeliest(decoder, logits[row]))
     assert tokens == [alone[:16] for alone in REFERENCE["greedy"]]
+
+
+def likeliest(decoder: Decoder, logits: NDArray[np.float32]) -> int:
+    """The likeliest token that does not end the answer, as the references have it."""
+    going_on = logits.copy()
+    going_on[list(decoder.info.end_token_ids)] = -np.inf
+    return int(going_on.argmax())
 
 
 def test_without_streaming_one_response_holds_all(asker: Asker) -> None:
@@ -159,17 +169,18 @@ def test_without_streaming_one_response_holds_all(asker: Asker) -> None:
 
 def test_an_end_token_ends_the_answer(asker: Asker) -> None:
     """Otherwise every answer would run to its longest length."""
-    answer = asker.ask(PROMPTS[1], max_tokens=60)
+    asked = f"<|im_start|>user\n{SKY}<|im_end|>\n<|im_start|>assistant\n"
+    answer = asker.ask(asked, max_tokens=100)
     assert answer.reasons[-1] == "stop"
     assert "<|im_end|>" not in answer.text
-    assert answer.text.endswith("grasses.")
+    assert 0 < answer.output_tokens < 100
 
 
 def test_a_stop_text_ends_the_answer(asker: Asker) -> None:
     """Otherwise the model's next turn would be shown as its answer."""
-    whole = asker.ask(PROMPTS[0], max_tokens=32, min_tokens=32).text
+    whole = asker.ask(PROMPTS[0], max_tokens=32, ignore_eos=True).text
     stop = whole[40:47]  # crosses tokens
-    answer = asker.ask(PROMPTS[0], max_tokens=32, stop=[stop])
+    answer = asker.ask(PROMPTS[0], max_tokens=32, stop=[stop], ignore_eos=True)
     assert answer.text == whole[: whole.index(stop)]
     assert answer.reasons[-1] == "stop"
 

@@ -40,7 +40,7 @@ def reached(*modules: str) -> set[str]:
             recipes.GRADER_CODE,
             ("bert", "grader_graph", "grader_weights", "info", "manifest", "sources"),
         ),
-        (recipes.GENERATOR_CODE, ("gguf_decoder", *DECODER, "manifest", "sources")),
+        (recipes.GENERATOR_CODE, ("adapter", "gguf_decoder", *DECODER, "manifest", "sources")),
         (recipes.HF_CODE, ("hf_decoder", *DECODER, "manifest", "sources")),
         (recipes.FOLDER_CODE, ("folder",)),
     ],
