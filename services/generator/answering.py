@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from services.generator import evidence, grading, prompt, verdict
-from services.generator.citations import without_markers
+from services.generator.evidence import Sentence
+from services.generator.grading import Relevance, Scores
+from services.generator.quoting import claimed
 from services.generator.settings import GeneratorSettings
 from services.generator.verdict import Verdict
 from shared.messages import Evidence, Hit, Query, Usage
@@ -63,22 +65,38 @@ async def answer(
             found = verdict.quotes(passages, hits, seen.scores, settings.rules())
         else:
             text, usage = await _write(query, hits, triton, settings, writing)
-            word, said = verdict.read(query.profile, text)
-            near = np.zeros((len(said or ()), len(passages)), np.float32)
-            if said and verdict.could_leave(said, passages, hits, settings.rules()):
-                claims = [without_markers(one) for one in said]
-                near = await grading.support(claims, passages, seen.vectors, triton, bulk=bulk)
-            found = verdict.decide(said, passages, hits, seen.scores, near, settings.rules())
-            found = verdict.with_verdict(found, word) if word else found
-            # what was not said is no reason to show a sentence
-            if found.status == "answered" and not found.extracted:
-                scores = near.max(axis=0)
+            found, scores = await _checked(query, text, passages, hits, seen, triton, settings)
     return Answered(
         found=found,
         evidence=evidence.as_evidence(passages, hits, scores),
         answerable=round(seen.answerable, 4),
         usage=usage,
     )
+
+
+async def _checked(
+    query: Query,
+    text: str,
+    passages: Sequence[Sentence],
+    hits: Sequence[Hit],
+    seen: Relevance,
+    triton: Triton,
+    settings: GeneratorSettings,
+) -> tuple[Verdict, Scores]:
+    """Hold a model's text against the passages: what leaves, and how each sentence bears it out."""
+    word, said = verdict.read(query.profile, text)
+    scores, rules, bulk = seen.scores, settings.rules(), query.priority == "bulk"
+    near = np.zeros((len(said or ()), len(passages)), np.float32)
+    if said and verdict.could_leave(said, passages, hits, rules):
+        claims = [claimed(one) for one in said]
+        near = await grading.support(claims, passages, seen.vectors, triton, bulk=bulk)
+        rests = near.argmax(axis=1).tolist()
+        scores = await grading.reread(query.question, passages, seen, rests, triton, bulk=bulk)
+    found = verdict.decide(said, passages, hits, scores, near, rules)
+    found = verdict.with_verdict(found, word) if word else found
+    own = found.status == "answered" and not found.extracted
+    # what was not said is no reason to show a sentence
+    return found, near.max(axis=0) if own else scores
 
 
 async def _write(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from services.generator import answerability
 from services.generator.evidence import Sentence, Vectors, similarity
+from services.generator.quoting import plain
 from shared.triton import Triton
 
 Scores = NDArray[np.float32]
@@ -21,11 +22,15 @@ class Relevance:
         answerable: probability that they hold its answer, 0..1.
         scores: how well each sentence serves as evidence, FP32 [m], 0..1.
         vectors: of the sentences, FP32 [m, dim], to hold an answer's against.
+        near: similarity of each sentence to the question, FP32 [m], 0..1.
+        read: places of the sentences that the grader read; the scores of all others are next to 0.
     """
 
     answerable: float
     scores: Scores
     vectors: Vectors
+    near: Scores
+    read: frozenset[int]
 
 
 async def relevance(
@@ -49,7 +54,44 @@ async def relevance(
     graded = _spread(grade.support, kept, len(texts))
     scores = map(answerability.evidence, graded.tolist(), near.tolist())
     evident = np.fromiter(scores, np.float32)
-    return Relevance(answerability.probability(seen), evident, vectors[1:])
+    return Relevance(
+        answerable=answerability.probability(seen),
+        scores=evident,
+        vectors=vectors[1:],
+        near=near,
+        read=frozenset(kept),
+    )
+
+
+async def reread(
+    question: str,
+    passages: Sequence[Sentence],
+    seen: Relevance,
+    places: Sequence[int],
+    triton: Triton,
+    *,
+    bulk: bool,
+) -> Scores:
+    """The sentences' scores, with those at some places graded if they were not, each by itself.
+
+    Args:
+        question: as asked.
+        passages: m sentences.
+        seen: what `relevance` found of them.
+        places: of sentences that an answer rests on.
+        triton: serves the grader.
+        bulk: let questions of people overtake it.
+    """
+    unread = sorted(set(places) - seen.read)
+    if not unread:
+        return seen.scores
+    texts = [[passages[place].text] for place in unread]
+    scores = seen.scores.copy()
+    grades = await triton.grade([question] * len(unread), texts, bulk=bulk)
+    for place, grade in zip(unread, grades, strict=True):
+        [graded] = grade.support.tolist()
+        scores[place] = answerability.evidence(graded, float(seen.near[place]))
+    return scores
 
 
 async def support(
@@ -63,7 +105,7 @@ async def support(
     """Grade the passages' sentences for each claim of an answer.
 
     Args:
-        claims: n sentences without markers.
+        claims: n sentences without markers and marks of quotes.
         passages: m sentences, m above 0.
         vectors: of the m sentences, as `relevance` found them, FP32 [m, dim].
         triton: serves embedder and grader.
@@ -96,10 +138,6 @@ def _spread(support: Scores, kept: Sequence[int], count: int) -> Scores:
 
 
 def _verbatim(claims: Sequence[str], texts: Sequence[str]) -> Scores:
-    plain = [_plain(text) for text in texts]
-    found = [[_plain(claim) in text for text in plain] for claim in claims]
+    known = [plain(text) for text in texts]
+    found = [[plain(claim) in text for text in known] for claim in claims]
     return np.array(found, np.float32).reshape(len(claims), len(texts))
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.lower().strip(' .!?"“”').split())

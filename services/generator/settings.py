@@ -45,7 +45,10 @@ class GeneratorSettings(Settings):
         0.8, ge=0, le=1, description="The grader's support from which a sentence may leave."
     )
     evidence_threshold: float = Field(
-        0.3, ge=0, le=1, description="The grader's support from which a sentence is quoted."
+        0.3,
+        ge=0,
+        le=1,
+        description="How well a sentence of the passages must answer the question to be quoted.",
     )
     answerable_threshold: float | None = Field(
         None,

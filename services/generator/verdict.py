@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from services.generator.citations import cite, with_markers, without_markers
 from services.generator.evidence import Sentence, Support, known, rank, supports, tenable
+from services.generator.quoting import claimed, shown
 from shared.messages import Citation, Hit, Profile, Status, SupportedSentence, YesNo
 from shared.sentences import split
 
 DONT_KNOW = "I don't know."
 _MOST_QUOTES = 3
+_TO_THE_POINT = 0.2  # by the grader; below, it is sure that a sentence is about something else
 _LEADING_MARKERS = re.compile(r"(?:\[[\d\s,;]+\]\s*)+")
 _WORDS: dict[str, YesNo] = {"yes": "yes", "no": "no", "maybe": "maybe"}
 _YES_NO = re.compile(r"^\W*(yes|no|maybe)\b[\s.,:;!*-]*", re.IGNORECASE)
@@ -57,7 +59,8 @@ ABSTAINED = Verdict("abstained", DONT_KNOW)
 def answer_sentences(text: str) -> list[str] | None:
     """The model's text, cut into sentences with their markers; None if it doesn't know.
 
-    A marker behind a full stop belongs to the sentence before it: "So it is. [1] But why?"
+    A marker behind a full stop belongs to the sentence before it: "So it is. [1] But why?" What is
+    said twice, as small models do, is said once.
     """
     if _UNKNOWING.match(text):
         return None
@@ -67,9 +70,9 @@ def answer_sentences(text: str) -> list[str] | None:
         if found and leading:
             found[-1] += f" {leading[0].strip()}"
             piece = piece[leading.end() :].strip()  # noqa: PLW2901 - the rest of the piece
-        if without_markers(piece):
+        if claimed(piece):
             found.append(piece)
-    return found
+    return list({claimed(one): one for one in found}.values())
 
 
 def read(profile: Profile, text: str) -> tuple[YesNo | None, list[str] | None]:
@@ -114,7 +117,7 @@ def could_leave(
         hits: likewise.
         rules: likewise.
     """
-    own = [without_markers(text) for text in within(answer, rules.most_words)]
+    own = [claimed(text) for text in within(answer, rules.most_words)]
     return rules.on_unsupported == "flag" or tenable(own, passages, known(hits))
 
 
@@ -128,6 +131,9 @@ def decide(
 ) -> Verdict:
     """Hold a model's answer against the passages.
 
+    Each of its sentences must be borne out, and one by a sentence that answers the question: a
+    true sentence about something else is no answer, even word for word.
+
     Args:
         answer: its n sentences, with markers; None if the model said that it doesn't know.
         passages: the m sentences of the passages, m above 0.
@@ -139,17 +145,19 @@ def decide(
     if answer is None:
         return ABSTAINED
     answer = within(answer, rules.most_words)
-    own = [without_markers(text) for text in answer]
+    own = [claimed(text) for text in answer]
     checked = supports(own, near[: len(own)], passages, known(hits))
     holds = all(support.score >= rules.support_threshold for support in checked)
-    if checked and (holds or rules.on_unsupported == "flag"):
-        return _own_words(checked, passages, hits, rules.support_threshold)
+    answers = any(relevance[support.best] >= _TO_THE_POINT for support in checked)
+    if checked and ((holds and answers) or rules.on_unsupported == "flag"):
+        return _own_words(answer, checked, passages, hits, rules.support_threshold)
     if rules.on_unsupported == "abstain":
         return ABSTAINED
     return quotes(passages, hits, relevance, rules)
 
 
 def _own_words(
+    answer: Sequence[str],
     checked: Sequence[Support],
     passages: Sequence[Sentence],
     hits: Sequence[Hit],
@@ -157,14 +165,15 @@ def _own_words(
 ) -> Verdict:
     """The model's sentences, each citing the passage that supports it best.
 
-    A marker that the model set itself does not count: small models set them at random. A
-    sentence without support, which only `flag` lets pass, cites nothing.
+    A marker that the model set itself does not count: small models set them at random. Nor does
+    a quotation mark: it stays where the cited sentence says just that. A sentence without support,
+    which only `flag` lets pass, cites nothing and quotes nothing.
     """
     text, citations = [], {}
-    for support in checked:
+    for said, support in zip(answer, checked, strict=True):
         nearest = passages[support.best]
         if support.score >= threshold:
-            text.append(with_markers(support.text, [nearest.number]))
+            text.append(with_markers(shown(said, nearest.text), [nearest.number]))
             citations[nearest.text] = cite(nearest, hits)
         else:
             text.append(support.text)

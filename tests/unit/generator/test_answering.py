@@ -73,6 +73,15 @@ async def test_only_what_a_grade_decides_is_graded(said: str, graded: list[str])
     assert triton.graded == ["Are oaks tall?", *graded]
 
 
+async def test_what_an_answer_rests_on_is_read_by_the_grader() -> None:
+    """A good quote would be thrown away, since nearer sentences had used up the grader's room."""
+    nearer = " ".join(f"Oaks are tall said forester {number}." for number in range(40))
+    triton = FakeTriton("“They are tall as towers.” [1]")
+    found = await ask(triton, text=f"{nearer} They are tall as towers.")
+    assert triton.graded == ["Are oaks tall?"] * 2
+    assert found.found.text == "“They are tall as towers.” [1]"
+
+
 async def test_whoever_wants_flags_gets_each_sentence_graded() -> None:
     """A good sentence would lose its support to a bad one beside it."""
     found = await ask(

@@ -46,6 +46,32 @@ def test_a_marker_that_points_elsewhere_is_corrected() -> None:
     assert decide("Oaks are tall. [2] [9]", [[0.5, 0.1], [0.9, 0.1]]).text == "Oaks are tall. [1]"
 
 
+def test_a_quote_is_held_to_its_words_and_stays_a_quote() -> None:
+    """A model that quotes would fall back to quotes, or its quote be no longer one."""
+    found = decide(
+        "“Oaks are tall trees.” [2] “In 2019 we used 120 plots.” [2]",
+        [[0.5, 0.5], [1.0, 0.1], [0.1, 0.9]],
+    )
+    assert found.text == "“Oaks are tall trees.” [1] In 2019 we used 120 plots. [2]"
+    assert not found.extracted
+
+
+def test_a_true_sentence_about_something_else_is_no_answer() -> None:
+    """A model that quotes the wrong sentence would be believed for quoting well."""
+    beside = decide("“We used 120 plots in 2019.” [2]", [[0.6, 0.1], [0.1, 1.0]])
+    assert (beside.extracted, beside.text) == (True, "“Oaks are tall trees.” [1]")
+    more = decide("Oaks are tall. We used 120 plots.", [[0.6, 0.1], [0.9, 0.1], [0.1, 1.0]])
+    assert not more.extracted
+
+
+def test_what_is_said_twice_is_said_once() -> None:
+    """A small model that cannot stop would fill the screen with one sentence."""
+    assert verdict.answer_sentences("“Oaks are tall.” [1] “Oaks are tall.” [1] So it is.") == [
+        "“Oaks are tall.” [1]",
+        "So it is.",
+    ]
+
+
 def test_an_unsupported_sentence_does_not_leave() -> None:
     """An invention of the model would be read as a fact."""
     found = decide("Oaks are tall. Elves plant them.", [[0.6, 0.1], [0.9, 0.1], [0.2, 0.1]])
