@@ -83,7 +83,7 @@ async def _checked(
     triton: Triton,
     settings: GeneratorSettings,
 ) -> tuple[Verdict, Scores]:
-    """Hold a model's text against the passages: what leaves, and how each sentence bears it out."""
+    """Hold a model's text against the passages: what leaves, and what each sentence says for it."""
     word, said = verdict.read(query.profile, text)
     scores, rules, bulk = seen.scores, settings.rules(), query.priority == "bulk"
     near = np.zeros((len(said or ()), len(passages)), np.float32)
@@ -96,7 +96,7 @@ async def _checked(
     found = verdict.with_verdict(found, word) if word else found
     own = found.status == "answered" and not found.extracted
     # what was not said is no reason to show a sentence
-    return found, near.max(axis=0) if own else scores
+    return found, np.maximum(scores, near.max(axis=0)) if own else scores
 
 
 async def _write(

@@ -26,7 +26,8 @@ ask
           work
             triton embedder
             triton grader
-            triton generator"""  # what it wrote needs no grade
+            triton generator"""
+CHECKS = {"triton embedder", "triton grader"}  # of what was written, as many as that needs
 QUESTION = "Why must samples of different size be made comparable before species are counted?"
 INGESTED = """\
 publish documents
@@ -58,7 +59,9 @@ def test_a_question_is_one_trace_through_all_parts(stack: Stack, collector: Coll
     """Nobody could tell in which part a slow question lost its time."""
     answer = ask(stack)
     spans = collector.wait(trace_id_of(answer.traceparent) or "", "ask", "generator generate")
-    assert "\n".join(tree(spans)) == ASKED
+    seen, asked = tree(spans), ASKED.splitlines()
+    assert seen[: len(asked)] == asked
+    assert {line.strip() for line in seen[len(asked) :]} <= CHECKS
     parts = {span.name: span.part for span in spans if " " in span.name or span.name == "ask"}
     assert parts["ask"] == parts["publish queries"] == "client"
     assert parts["triton generator"] == parts["generator generate"] == "generator"
