@@ -25,8 +25,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
             below 1 is better. Medians of what each round gave.
         ratios_by_system: the same over each system.
         plumbing_ms_p50: what one question alone takes ragstream longer than one process with the
-            same models: toy models that sleep, if both were measured, since what real ones take
-            varies by more than that. None if both were left out.
+            same real models, or toy models if those were left out; None without both.
         plumbing_share_at_8: the share of the one process's throughput at 8 that ragstream lacks.
         medians: over the rounds, of each system under each load.
         rounds: everything measured, in its order.
@@ -82,7 +81,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
             streamed=streamed,
             ratios=by_system.get(CLASSIC, {}),
             ratios_by_system=by_system,
-            plumbing_ms_p50=alone.plumbing_ms_p50 if (alone := sleeping or idle) else None,
+            plumbing_ms_p50=alone.plumbing_ms_p50 if (alone := idle or sleeping) else None,
             plumbing_share_at_8=figures.share_lost(at_8),
             medians=figures.medians(runs),
             rounds=list(runs),
