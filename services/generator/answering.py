@@ -86,13 +86,13 @@ async def _checked(
     """Hold a model's text against the passages: what leaves, and what each sentence says for it."""
     word, said = verdict.read(query.profile, text)
     scores, rules, bulk = seen.scores, settings.rules(), query.priority == "bulk"
-    near = np.zeros((len(said or ()), len(passages)), np.float32)
-    if said and verdict.could_leave(said, passages, hits, rules):
+    near, held = np.zeros((len(said or ()), len(passages)), np.float32), evidence.known(hits)
+    if said and verdict.could_leave(said, passages, held, rules):
         claims = [claimed(one) for one in said]
         near = await grading.support(claims, passages, seen.vectors, triton, bulk=bulk)
-        rests = near.argmax(axis=1).tolist()
+        rests = [int(row.argmax()) for row in near if row.max() >= rules.support_threshold]
         scores = await grading.reread(query.question, passages, seen, rests, triton, bulk=bulk)
-    found = verdict.decide(said, passages, hits, scores, near, rules)
+    found = verdict.decide(said, passages, hits, held, scores, near, rules)
     found = verdict.with_verdict(found, word) if word else found
     own = found.status == "answered" and not found.extracted
     # what was not said is no reason to show a sentence

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.generator.citations import cite, with_markers, without_markers
-from services.generator.evidence import Sentence, Support, known, rank, supports, tenable
+from services.generator.evidence import Sentence, Support, rank, supports, tenable
+from services.generator.facts import Known
 from services.generator.quoting import claimed, shown
 from shared.messages import Citation, Hit, Profile, Status, SupportedSentence, YesNo
 from shared.sentences import split
@@ -107,24 +108,25 @@ def within(sentences: Sequence[str], most_words: int) -> list[str]:
 
 
 def could_leave(
-    answer: Sequence[str], passages: Sequence[Sentence], hits: Sequence[Hit], rules: Rules
+    answer: Sequence[str], passages: Sequence[Sentence], held: Known, rules: Rules
 ) -> bool:
     """Whether it depends on grades that a model's own words leave; many are refuted without.
 
     Args:
         answer: see `decide`.
         passages: likewise.
-        hits: likewise.
+        held: likewise.
         rules: likewise.
     """
     own = [claimed(text) for text in within(answer, rules.most_words)]
-    return rules.on_unsupported == "flag" or tenable(own, passages, known(hits))
+    return rules.on_unsupported == "flag" or tenable(own, passages, held)
 
 
 def decide(
     answer: Sequence[str] | None,
     passages: Sequence[Sentence],
     hits: Sequence[Hit],
+    held: Known,
     relevance: NDArray[np.float32],
     near: NDArray[np.float32],
     rules: Rules,
@@ -138,6 +140,7 @@ def decide(
         answer: its n sentences, with markers; None if the model said that it doesn't know.
         passages: the m sentences of the passages, m above 0.
         hits: the passages as numbered in the prompt.
+        held: letter by letter by the passages, see `evidence.known`.
         relevance: of each of the m to the question, 0..1.
         near: how much each of the m supports each of the n, 0..1: [n, m].
         rules: thresholds.
@@ -146,7 +149,7 @@ def decide(
         return ABSTAINED
     answer = within(answer, rules.most_words)
     own = [claimed(text) for text in answer]
-    checked = supports(own, near[: len(own)], passages, known(hits))
+    checked = supports(own, near[: len(own)], passages, held)
     holds = all(support.score >= rules.support_threshold for support in checked)
     answers = any(relevance[support.best] >= _TO_THE_POINT for support in checked)
     if checked and ((holds and answers) or rules.on_unsupported == "flag"):

@@ -73,7 +73,8 @@ def judge(
     """
     sentences = list(said or ())
     claims = [claimed(one) for one in sentences]
-    checked = supports(claims, near, passages, known(hits))
+    held = known(hits)
+    checked = supports(claims, near, passages, held)
     supported = [one.score >= rules.support_threshold for one in checked]
     texts = [one.text for one in passages]
     cited = [
@@ -84,7 +85,7 @@ def judge(
         good and any(passages[one.best].text in text for text in gold)
         for one, good in zip(checked, supported, strict=True)
     ]
-    found = decide(said, passages, hits, relevance, near, rules)
+    found = decide(said, passages, hits, held, relevance, near, rules)
     return {
         "answered": said is not None,
         "sentences": len(sentences),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.generator import citations, evidence, verdict
-from services.generator.evidence import Sentence
+from services.generator.evidence import Sentence, known
 from shared.messages import Hit
 
 HITS = [
@@ -24,7 +24,7 @@ def decide(
 ) -> verdict.Verdict:
     answer = verdict.answer_sentences(text)
     relevance, support = np.array(near[0], np.float32), np.array(near[1:], np.float32)
-    return verdict.decide(answer, PASSAGES, HITS, relevance, support, rules)
+    return verdict.decide(answer, PASSAGES, HITS, known(HITS), relevance, support, rules)
 
 
 def test_a_supported_answer_leaves_with_its_citations() -> None:
