@@ -58,10 +58,10 @@ class Wanted:
 
     @asynccontextmanager
     async def during(self, query: Query, accepted_ms: int) -> AsyncIterator[None]:
-        """End the block as soon as nobody waits.
+        """End the block as soon as nobody waits; looked for at once, while it begins, and on.
 
         Raises:
-            Expired, Cancelled: see `check`; what the block awaited was cancelled.
+            Expired, Cancelled, RedisError: see `check`; what the block awaited was cancelled.
         """
         task = asyncio.current_task()
         watcher = asyncio.create_task(self._watch(query, accepted_ms))
@@ -81,6 +81,7 @@ class Wanted:
         key = self._names.cancelled(query.id)
         self._watched[key] += 1
         try:
+            await self.check(query, accepted_ms)
             while True:
                 self._check_deadline(query, accepted_ms)
                 if await self._any_cancelled():

@@ -1,9 +1,8 @@
 """Cases through the models: how likely each is answered, who says so, and what is delivered."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -83,11 +82,10 @@ async def delivered(
 async def _deliver(triton: Triton, case: Case, settings: GeneratorSettings) -> Delivered:
     asked = False
 
-    @contextlib.asynccontextmanager
-    async def writing() -> AsyncIterator[answering.Say]:
+    async def writing() -> answering.Say:
         nonlocal asked
         asked = True
-        yield _unheard
+        return _unheard
 
     began_s = time.perf_counter()
     query = Query(id=case.name, question=case.question)

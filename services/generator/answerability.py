@@ -1,22 +1,23 @@
 """Is the answer in the passages at all? A calibrated probability, before anything is generated.
 
 Pure. A small logistic model over five signs, each of which says something by itself: what the
-grader makes of the best sentences together, and of the best one alone, how near the nearest lies to
-the question, how many of its words they hold, and whether what it asks for (an address, a number)
-stands there. Its weights were fitted by `training/grader/calibrate.py` on papers and questions that
-the grader was not trained on.
+grader makes of sentences that it reads together, and of the best one alone, how near the nearest
+lies to the question, how many of its words they hold, and whether what it asks for (an address, a
+number) stands there. Its weights were fitted by `training/grader/calibrate.py` on papers and
+questions that the grader was not trained on.
 """
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import msgspec
 
-CHOSEN_WORDS = 140  # of all sentences that the grader reads at once: some 200 of its tokens
+WINDOW_WORDS = 100  # that the grader reads at once for a question: some 150 of its tokens
+CLAIM_WORDS = 140  # that it reads for a sentence of an answer, whose evidence lies near to it
 _CALIBRATION = Path(__file__).parent / "calibration.json"
 _EXAMPLES = re.compile(r"\(\s*e\.?\s?g\.?[^)]*\)|\bsuch as\b.*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]{2,}(?:[-'’][^\W_]+)*")  # noqa: RUF001 - the printed apostrophe
@@ -62,7 +63,7 @@ class Signs:
     """What speaks for an answer.
 
     Attributes:
-        answer: probability by the grader, of the best sentences read together, 0..1.
+        answer: highest probability by the grader, of sentences read together, 0..1.
         strongest: highest support of a sentence by the grader, 0..1.
         nearest: highest similarity of a sentence to the question, 0..1.
         overlap: share of the question's focus terms that the sentences hold, 0..1.
@@ -107,21 +108,50 @@ def calibration() -> Calibration:
     return msgspec.json.decode(_CALIBRATION.read_bytes(), type=Calibration)
 
 
-def chosen(sentences: Sequence[str], near: Sequence[float], words: int = CHOSEN_WORDS) -> list[int]:
-    """Indices of the sentences for the grader to read: nearest first, given in their own order.
+def windows(
+    sentences: Sequence[str], near: Sequence[float], words: int = WINDOW_WORDS
+) -> list[list[int]]:
+    """Indices of the sentences that the grader reads together, those nearest to the question first.
+
+    Each sentence, from the nearest on, goes into the first window that has room for it, so the
+    first window holds the nearest that fit, the second the nearest of the rest, and so on.
 
     Args:
         sentences: of all passages.
         near: similarity of each to the question.
-        words: most words of them together; the nearest sentence is always taken.
+        words: most of a window; a longer sentence has one of its own.
+
+    Returns:
+        Each sentence once; a window's in their own order.
     """
-    kept: list[int] = []
+    found: list[list[int]] = []
+    room: list[int] = []
     for index in sorted(range(len(sentences)), key=lambda one: (-near[one], one)):
         cost = len(sentences[index].split())
-        if cost <= words or not kept:
-            kept.append(index)
-            words -= cost
-    return sorted(kept)
+        place = next((place for place, left in enumerate(room) if cost <= left), len(room))
+        if place == len(room):
+            found.append([])
+            room.append(words)
+        found[place].append(index)
+        room[place] -= cost
+    return [sorted(window) for window in found]
+
+
+def spread(
+    windows: Sequence[Sequence[int]], supports: Iterable[Sequence[float]], count: int
+) -> list[float]:
+    """The support of each of `count` sentences, NaN for those that the grader did not read.
+
+    Args:
+        windows: indices of the sentences that were read together.
+        supports: for each window, of each of its sentences, NaN for those that found no room.
+        count: of all sentences.
+    """
+    found = [math.nan] * count
+    for window, support in zip(windows, supports, strict=True):
+        for index, one in zip(window, support, strict=False):
+            found[index] = one
+    return found
 
 
 def signs(
@@ -137,7 +167,7 @@ def signs(
         question: as asked.
         sentences: all of the passages', at least one.
         near: similarity of each to the question, 0..1.
-        answer: the grader's probability for the chosen ones.
+        answer: the grader's highest probability for a window of them.
         support: that it gave each of them, NaN for those that found no room.
     """
     return Signs(

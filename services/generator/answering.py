@@ -1,7 +1,6 @@
 """From a question and its passages to what leaves as the answer, through the models in Triton."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,7 +41,7 @@ async def answer(
     *,
     triton: Triton,
     settings: GeneratorSettings,
-    writing: Callable[[], AbstractAsyncContextManager[Say]],
+    writing: Callable[[], Awaitable[Say]],
 ) -> Answered:
     """Answer a question from its passages.
 
@@ -53,7 +52,7 @@ async def answer(
         hits: the passages, within the prompt's budget.
         triton: serves embedder, grader and generator.
         settings: thresholds and limits.
-        writing: entered while the language model writes.
+        writing: called once the language model begins to write; gives who is told of its text.
     """
     passages, bulk = evidence.sentences(hits), query.priority == "bulk"
     if not passages:
@@ -90,8 +89,6 @@ async def _checked(
     if said and verdict.could_leave(said, passages, held, rules):
         claims = [claimed(one) for one in said]
         near = await grading.support(claims, passages, seen.vectors, triton, bulk=bulk)
-        rests = [int(row.argmax()) for row in near if row.max() >= rules.support_threshold]
-        scores = await grading.reread(query.question, passages, seen, rests, triton, bulk=bulk)
     found = verdict.decide(said, passages, hits, held, scores, near, rules)
     found = verdict.with_verdict(found, word) if word else found
     own = found.status == "answered" and not found.extracted
@@ -104,21 +101,20 @@ async def _write(
     hits: Sequence[Hit],
     triton: Triton,
     settings: GeneratorSettings,
-    writing: Callable[[], AbstractAsyncContextManager[Say]],
+    writing: Callable[[], Awaitable[Say]],
 ) -> tuple[str, Usage]:
     context = prompt.context(query.profile, hits)
     text = prompt.render(query.profile, query.question, context)
-    pieces = []
-    async with writing() as say:
-        async for piece in triton.generate(
-            prompt.wrap(text, settings.chat_template),
-            max_tokens=query.max_tokens or settings.answer_tokens,
-            chat=settings.chat_template == "model",
-            bulk=query.priority == "bulk",
-            whole=not query.stream,
-        ):
-            pieces.append(piece)
-            await say(piece.text)
+    pieces, say = [], await writing()
+    async for piece in triton.generate(
+        prompt.wrap(text, settings.chat_template),
+        max_tokens=query.max_tokens or settings.answer_tokens,
+        chat=settings.chat_template == "model",
+        bulk=query.priority == "bulk",
+        whole=not query.stream,
+    ):
+        pieces.append(piece)
+        await say(piece.text)
     usage = Usage(
         prompt_tokens=max((piece.prompt_tokens for piece in pieces), default=0),
         completion_tokens=sum(piece.completion_tokens for piece in pieces),

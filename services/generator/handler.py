@@ -1,7 +1,6 @@
 """What the generator does: an answer for each question and its passages, and the query's end."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from services.generator import answering, prompt
 from services.generator.settings import GeneratorSettings
@@ -26,22 +25,20 @@ async def generate(
 ) -> list[Effect]:
     """Answer a question from its passages, and end the query with that."""
     watch, query = Stopwatch(entry), message.query
-    await wanted.check(query, message.accepted_ms)
 
-    @asynccontextmanager
-    async def writing() -> AsyncIterator[answering.Say]:
+    async def writing() -> answering.Say:
         stream = tokens(query)
         await stream.start(entry.deliveries)
-        async with wanted.during(query, message.accepted_ms):
-            yield stream.add
+        return stream.add
 
-    answered = await answering.answer(
-        query,
-        prompt.fit(message.hits, settings.prompt_tokens),
-        triton=triton,
-        settings=settings,
-        writing=writing,
-    )
+    async with wanted.during(query, message.accepted_ms):
+        answered = await answering.answer(
+            query,
+            prompt.fit(message.hits, settings.prompt_tokens),
+            triton=triton,
+            settings=settings,
+            writing=writing,
+        )
     found = answered.found
     return endings.finish(
         Answer(

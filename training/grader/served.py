@@ -1,6 +1,5 @@
 """Rows through the grader as it is served: the product's own code on the built model."""
 
-import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -44,33 +43,30 @@ def with_similarities(rows: Sequence[dict[str, Any]], embedder: Any) -> None:
 
 
 def supports(grader: Any, rows: Sequence[Row]) -> list[list[float]]:
-    """The support of each sentence of a row, NaN where it was not chosen to be read."""
-    found = []
-    for row, keep, grade in _graded(grader, rows):
-        support = [math.nan] * len(row["sentences"])
-        for place, one in zip(keep, grade.support.tolist(), strict=False):
-            support[place] = one
-        found.append(support)
-    return found
+    """The support of each sentence of a row, NaN where it found no room."""
+    return [support for _, _, support in _graded(grader, rows)]
 
 
 def graded(grader: Any, rows: Sequence[Row]) -> Iterator[Signs]:
     """The signs of each row."""
-    for row, _, grade in _graded(grader, rows):
-        support = grade.support.tolist()
-        yield answerability.signs(
-            row["question"], row["sentences"], row["near"], grade.answer, support
-        )
+    for row, answer, support in _graded(grader, rows):
+        yield answerability.signs(row["question"], row["sentences"], row["near"], answer, support)
 
 
-def _graded(grader: Any, rows: Sequence[Row]) -> Iterator[tuple[Row, list[int], Any]]:
-    """Each row, which of its sentences were read as one text, and the grade of that."""
+def _graded(grader: Any, rows: Sequence[Row]) -> Iterator[tuple[Row, float, list[float]]]:
+    """Each row, the highest answer of a window of it, and its sentences' support."""
     for start in range(0, len(rows), AT_ONCE):
         part = rows[start : start + AT_ONCE]
-        keep = [answerability.chosen(row["sentences"], row["near"]) for row in part]
+        windows = [answerability.windows(row["sentences"], row["near"]) for row in part]
+        questions = [row["question"] for row, mine in zip(part, windows, strict=True) for _ in mine]
         texts = [
-            "\n".join(row["sentences"][one] for one in kept)
-            for row, kept in zip(part, keep, strict=True)
+            "\n".join(row["sentences"][index] for index in window)
+            for row, mine in zip(part, windows, strict=True)
+            for window in mine
         ]
-        found = grader.grades([row["question"] for row in part], texts)
-        yield from zip(part, keep, found, strict=True)
+        grades = iter(grader.grades(questions, texts))
+        for row, mine in zip(part, windows, strict=True):
+            found = [next(grades) for _ in mine]
+            support = (one.support.tolist() for one in found)
+            spread = answerability.spread(mine, support, len(row["sentences"]))
+            yield row, max(one.answer for one in found), spread

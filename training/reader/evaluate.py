@@ -61,10 +61,8 @@ async def asked(
     seen = await grading.relevance(case.question, passages, triton, bulk=False)
     claims = [claimed(one) for one in said or ()]
     near = await grading.support(claims, passages, seen.vectors, triton, bulk=False)
-    rests = near.argmax(axis=1).tolist()
-    scores = await grading.reread(case.question, passages, seen, rests, triton, bulk=False)
     gold = [case.passages[place].text for place in case.gold]
-    fields = judge(said, near, passages, given, scores, settings.rules(), gold)
+    fields = judge(said, near, passages, given, seen.scores, settings.rules(), gold)
     return Judged(
         set=name,
         name=case.name,

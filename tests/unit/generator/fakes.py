@@ -15,17 +15,19 @@ class FakeTriton:
     Args:
         text: what the language model writes.
         answer: the grader's probability for any question, and for a sentence that says all of it.
+        where: a text answers no question without these words.
 
     Attributes:
         prompts: that the language model was given.
         graded: questions and claims that the grader was given.
     """
 
-    def __init__(self, text: str = "", answer: float = 0.99) -> None:
+    def __init__(self, text: str = "", answer: float = 0.99, where: str = "") -> None:
         self.prompts: list[str] = []
         self.graded: list[str] = []
         self._text = text
         self._answer = answer
+        self._where = where
 
     async def embed(self, texts: Sequence[str], **_lane: bool) -> Embedded:
         vectors = np.array([_counts(text) for text in texts], np.float32)
@@ -35,12 +37,16 @@ class FakeTriton:
     async def grade(
         self, questions: Sequence[str], texts: Sequence[Sequence[str]], **_lane: bool
     ) -> list[Grade]:
+        return self.grades(questions, ["\n".join(lines) for lines in texts])
+
+    def grades(self, questions: Sequence[str], texts: Sequence[str]) -> list[Grade]:
+        """As the model is called inside Triton."""
         self.graded += questions
-        shared = (
-            np.array([_shared(one, text) for text in lines], np.float32)
-            for one, lines in zip(questions, texts, strict=True)
-        )
-        return [Grade(self._answer, self._answer * one) for one in shared]
+        return [self._grade(one, text) for one, text in zip(questions, texts, strict=True)]
+
+    def _grade(self, question: str, text: str) -> Grade:
+        shared = np.array([_shared(question, line) for line in text.split("\n")], np.float32)
+        return Grade(self._answer if self._where in text else 0.01, self._answer * shared)
 
     async def generate(self, prompt: str, **_wishes: object) -> AsyncIterator[Piece]:
         self.prompts.append(prompt)

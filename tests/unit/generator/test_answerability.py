@@ -13,12 +13,13 @@ from services.generator.answerability import (
     Signs,
     asked_for,
     calibration,
-    chosen,
     evidence,
     focus,
     overlap,
     probability,
     signs,
+    spread,
+    windows,
 )
 
 SHARES = st.floats(0, 1)
@@ -68,16 +69,55 @@ def test_weights_add_up_as_log_odds() -> None:
     assert probability(found, fitted) == pytest.approx(0.5)
 
 
-@given(SENTENCES, st.integers(0, 60), st.randoms())
-def test_what_is_chosen_fits_and_stays_in_order(
-    texts: list[str], words: int, source: object
+@st.composite
+def read_in_windows(draw: st.DrawFn) -> tuple[list[str], list[float], int, list[list[int]]]:
+    """Sentences, their similarities, the words of a window, and the windows."""
+    texts = draw(SENTENCES)
+    near = draw(st.lists(SHARES, min_size=len(texts), max_size=len(texts)))
+    words = draw(st.integers(0, 60))
+    return texts, near, words, windows(texts, near, words)
+
+
+@given(read_in_windows())
+def test_each_sentence_is_read_once_and_in_order(
+    case: tuple[list[str], list[float], int, list[list[int]]],
 ) -> None:
-    """The grader would cut what it should read, or read it jumbled."""
-    near = [source.random() for _ in texts]  # type: ignore[attr-defined]  # hypothesis's Random
-    kept = chosen(texts, near, words)
-    assert kept == sorted(set(kept))
-    assert max(range(len(texts)), key=near.__getitem__) in kept
-    assert len(kept) == 1 or sum(len(texts[one].split()) for one in kept) <= words
+    """An answer would be overlooked, or read twice, or jumbled."""
+    texts, _, _, found = case
+    assert sorted(index for window in found for index in window) == list(range(len(texts)))
+    assert all(window == sorted(window) for window in found)
+
+
+@given(read_in_windows())
+def test_a_window_fits_what_the_grader_reads(
+    case: tuple[list[str], list[float], int, list[list[int]]],
+) -> None:
+    """The grader would cut what it should read, or run more often than it must."""
+    texts, _, words, found = case
+    counts = [sum(len(texts[index].split()) for index in window) for window in found]
+    for window, count in zip(found, counts, strict=True):
+        assert window
+        assert count <= words or sum(bool(texts[index].split()) for index in window) == 1
+    if sum(counts) <= words:
+        assert len(found) == 1
+
+
+@given(read_in_windows())
+def test_the_nearest_are_read_together(
+    case: tuple[list[str], list[float], int, list[list[int]]],
+) -> None:
+    """A claim, for which one window is read, would be held against sentences far from it."""
+    texts, near, words, (first, *later) = case
+    assert max(near) == max(near[index] for index in first)
+    for index in (index for window in later for index in window):
+        nearer = [one for one in first if near[one] >= near[index]]
+        assert sum(len(texts[one].split()) for one in [*nearer, index]) > words
+
+
+def test_support_finds_its_sentence() -> None:
+    """A sentence would be quoted for what another one says."""
+    found = spread([[0, 3], [1]], [[0.9, math.nan], [0.4]], 4)
+    assert found == pytest.approx([0.9, 0.4, math.nan, math.nan], nan_ok=True)
 
 
 def test_focus_is_what_the_question_is_about() -> None:

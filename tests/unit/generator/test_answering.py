@@ -1,7 +1,5 @@
 """A question and its passages become an answer, by the profile that was asked for."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -21,9 +19,8 @@ class Heard:
     def __init__(self) -> None:
         self.pieces: list[str] = []
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[answering.Say]:
-        yield self.say
+    async def writing(self) -> answering.Say:
+        return self.say
 
     async def say(self, piece: str) -> None:
         self.pieces.append(piece)
@@ -73,13 +70,26 @@ async def test_only_what_a_grade_decides_is_graded(said: str, graded: list[str])
     assert triton.graded == ["Are oaks tall?", *graded]
 
 
-async def test_what_an_answer_rests_on_is_read_by_the_grader() -> None:
+async def test_the_grader_reads_all_sentences() -> None:
     """A good quote would be thrown away, since nearer sentences had used up the grader's room."""
     nearer = " ".join(f"Oaks are tall said forester {number}." for number in range(40))
     triton = FakeTriton("“They are tall as towers.” [1]")
     found = await ask(triton, text=f"{nearer} They are tall as towers.")
-    assert triton.graded == ["Are oaks tall?"] * 2
+    assert triton.graded == ["Are oaks tall?"] * 3  # 245 words, 100 at once
     assert found.found.text == "“They are tall as towers.” [1]"
+
+
+async def test_one_text_that_answers_is_enough() -> None:
+    """An answer beside much that only sounds like one would count as none."""
+    nearer = " ".join(f"Oaks are tall said forester {number}." for number in range(40))
+    text = f"{nearer} They rise above all roofs."
+    low, high = [
+        (await ask(FakeTriton("I don't know.", where=words), text=text)).answerable
+        for words in ("above all clouds", "above all roofs")
+    ]
+    assert low is not None
+    assert high is not None
+    assert low < high
 
 
 async def test_whoever_wants_flags_gets_each_sentence_graded() -> None:
