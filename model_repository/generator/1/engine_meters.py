@@ -3,13 +3,15 @@
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
+from held_metrics import HeldMetrics
 
 
 class EngineMeters:
     """Triton metrics, each with the model's name as label.
 
     Tokens by seconds, as `rate(…_prefill_tokens_total) / rate(…_prefill_seconds_total)`, are the
-    speeds of prefill and decode; likewise for the mean time to first token.
+    speeds of prefill and decode; likewise for the mean time to first token. The page may lag behind
+    by half a second while requests run.
 
     Args:
         model: the model's name.
@@ -18,6 +20,7 @@ class EngineMeters:
     def __init__(self, model: str) -> None:
         self._labels = {"model": model}
         self._families: list[Any] = []  # Triton drops a metric whose family is gone
+        self._held = HeldMetrics()
         self._running = self._gauge("running_requests", "Requests that generate")
         self._waiting = self._gauge("waiting_requests", "Requests that wait for a row")
         self._cached = self._gauge("cache_tokens", "Tokens that running requests hold")
@@ -32,29 +35,34 @@ class EngineMeters:
 
     def prefilled(self, tokens: int, seconds: float) -> None:
         """A chunk of a prompt was computed."""
-        _add(self._prefill, tokens, seconds)
+        self._add(self._prefill, tokens, seconds)
 
     def decoded(self, tokens: int, seconds: float) -> None:
         """A token for each of so many answers was computed."""
-        _add(self._decode, tokens, seconds)
+        self._add(self._decode, tokens, seconds)
 
     def found_prefix(self, tokens: int) -> None:
         """A prompt began with so many tokens that were known already."""
-        self._found.increment(tokens)
+        self._held.add(self._found, tokens)
 
     def first_token(self, seconds: float) -> None:
         """An answer's first token came so long after its request."""
-        _add(self._first, 1, seconds)
+        self._add(self._first, 1, seconds)
 
     def refused(self, requests: int) -> None:
         """So many requests were turned away, since too many waited."""
-        self._refused.increment(requests)
+        self._held.add(self._refused, requests)
 
     def state(self, running: int, waiting: int, cached: int, prefixes: int) -> None:
         """Requests that run and wait; tokens of running sequences and of kept prefixes."""
         gauges = (self._running, self._waiting, self._cached, self._prefixes)
         for gauge, value in zip(gauges, (running, waiting, cached, prefixes), strict=True):
-            gauge.set(value)
+            self._held.set(gauge, value)
+        self._held.tell(now=not running)
+
+    def _add(self, pair: tuple[Any, Any], count: int, seconds: float) -> None:
+        self._held.add(pair[0], count)
+        self._held.add(pair[1], seconds)
 
     def _pair(self, tokens: str, seconds: str, what: str) -> tuple[Any, Any]:
         counted = self._counter(tokens, f"Tokens of {what}")
@@ -72,8 +80,3 @@ class EngineMeters:
         )
         self._families.append(family)
         return family.Metric(labels=self._labels)
-
-
-def _add(pair: tuple[Any, Any], count: int, seconds: float) -> None:
-    pair[0].increment(count)
-    pair[1].increment(seconds)
