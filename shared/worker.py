@@ -17,7 +17,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.redis import RedisBroker, StreamSub
 from redis.asyncio import Redis
 
-from shared import health, metrics, tracing
+from shared import health, http, metrics, tracing
 from shared.answers import Endings
 from shared.backlog import Backlog
 from shared.broker import StreamBroker
@@ -173,14 +173,7 @@ async def serve(
         app = _app(settings, shares, [*(own.redis.ping for own in served), check_models])
         streams = [stage.stream for stages in served.values() for stage in stages]
         log.info("serving", streams=streams, consumer=settings.consumer)
-        await app.run(
-            run_extra_options={
-                "host": settings.health_host,
-                "port": str(settings.health_port),
-                "access_log": "false",
-                "log_config": None,
-            }
-        )
+        await http.serve(app, settings.health_host, settings.health_port)
 
 
 async def _share(own: Worker, stages: Sequence[Stage[Any]], swept: AsyncExitStack) -> _Share:

@@ -37,7 +37,7 @@ class Rhythm:
     """
 
     poll_s: float = 0.1
-    check_s: float = 5.0  # all looks together took 3 % of a core at 2
+    check_s: float = 10.0  # each look at all parts takes 50 ms of a processor
     first_delay_s: float = 0.5
     longest_delay_s: float = 10.0
     steady_s: float = 30.0
