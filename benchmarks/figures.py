@@ -1,5 +1,6 @@
 """From outcomes to figures: rates, percentiles, medians and ratios. Pure."""
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 
@@ -85,3 +86,14 @@ def medians(rounds: Sequence[Figures]) -> Figures:
             for name, kind in Figures.__annotations__.items()
         }
     )
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """A 95 % interval of the median: order statistics, by the normal approximation of their ranks.
+
+    Source: Conover, Practical Nonparametric Statistics, 1999, section 3.2.
+    """
+    ranked = sorted(values)
+    reach = 1.96 * math.sqrt(len(ranked)) / 2
+    low = max(0, math.floor(len(ranked) / 2 - reach) - 1)
+    return ranked[low], ranked[len(ranked) - 1 - low]

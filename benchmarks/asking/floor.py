@@ -85,6 +85,7 @@ class Floor:
             profile="stuff",
             stream=self._stream,
         )
+        before_s = self._models.model_s
         await self._models.embed([question])
         message = Generate(query=query, hits=self._hits[question], accepted_ms=0)
         effects = await generate(
@@ -97,7 +98,11 @@ class Floor:
             settings=self._settings,
         )
         usage = next(effect.answer.usage for effect in effects if effect.answer)
-        return {"prompt_tokens": usage.prompt_tokens, "new_tokens": usage.completion_tokens}
+        return {
+            "prompt_tokens": usage.prompt_tokens,
+            "new_tokens": usage.completion_tokens,
+            "stages_ms": {"models": (0.0, (self._models.model_s - before_s) * 1000)},
+        }
 
 
 async def _main(setup: dict[str, Any]) -> None:

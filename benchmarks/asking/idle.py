@@ -1,18 +1,22 @@
 """What the plumbing costs one question alone: ours against one process with the same models.
 
-What ragstream takes longer is Redis, Triton, gRPC, workers and the search. With the real models,
-and with toys that write a word each step, as slowly as the default model does.
+What ragstream takes longer outside the models is Redis, Triton, gRPC, workers and the search. With
+the real models, and with toys that write a word each step, as slowly as the default model does.
+The models' own time is left out of both: on a machine whose speed drifts by a tenth within seconds
+it differs by more than what is looked for.
 """
 
 import asyncio
-import statistics
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
+from statistics import median
 
 import msgspec
 
 from benchmarks.asking import program, setup, stack, systems
 from benchmarks.asking.program import Outcome, Program
+from benchmarks.figures import median_interval
 from tests.chaos.servers import MODELS
 
 STEP_MS, WORDS = 30, 32
@@ -23,7 +27,13 @@ class Idle(msgspec.Struct, frozen=True, kw_only=True):
     """One question at a time; milliseconds.
 
     Attributes:
-        plumbing_ms_p50: median of what each question took ours longer than the floor.
+        plumbing_ms_p50: median of what each question took ours longer than the floor, the time in
+            which models computed left out of both.
+        slower_ms_p50: the same with the models' time.
+        slower_ms_low: lower end of a 95 % interval of that; `slower_ms_high` is the upper one.
+        slower_ms_high: see `slower_ms_low`.
+        models_ms_p50: half of our answers needed models for so long; none for toys.
+        floor_models_ms_p50: the same of one process.
         ours_ms_p50: half of the answers came within so long.
         floor_ms_p50: the same of one process.
         cpu_ms: processor time a question, of all of ragstream; `floor_cpu_ms` of the one process.
@@ -33,6 +43,11 @@ class Idle(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     plumbing_ms_p50: float
+    slower_ms_p50: float
+    slower_ms_low: float
+    slower_ms_high: float
+    models_ms_p50: float
+    floor_models_ms_p50: float
     ours_ms_p50: float
     floor_ms_p50: float
     cpu_ms: float
@@ -64,38 +79,67 @@ def simulated(
 
 
 def compare(ours: Program, floor: Program, questions: Sequence[str]) -> Idle:
-    """Ask both the same questions, one at a time, a few in turn."""
-    parts = [questions[at : at + 5] for at in range(0, len(questions), 5)]
-    answers: dict[str, list[Outcome]] = {ours.name: [], floor.name: []}
-    cpu_s = dict.fromkeys(answers, 0.0)
-    for part in parts:
-        for system in (ours, floor):
-            before = system.cpu_s()
-            answers[system.name] += system.ask(part, 1)
-            cpu_s[system.name] += system.cpu_s() - before
-    took_ms = {
-        name: [(one.done_s - one.asked_s) * 1000 for one in found]
-        for name, found in answers.items()
-    }
-    p50 = {name: statistics.median(each) for name, each in took_ms.items()}
-    pairs = zip(took_ms[ours.name], took_ms[floor.name], strict=True)
+    """Ask both the same questions in turn, now one first and now the other.
+
+    Args:
+        ours: ragstream.
+        floor: one process; its stage `models` says how long they computed.
+        questions: one after the other.
+    """
+    mine, its = _Asked(ours), _Asked(floor)
+    turns = cycle([(mine, its), (its, mine)])
+    for question, turn in zip(questions, turns, strict=False):
+        for one in turn:
+            one.ask(question)
+    floor_models_ms = [answer.stages_ms["models"][1] for answer in its.answers]
+    outside = [a - b for a, b in zip(mine.took_ms, mine.models_ms, strict=True)]
+    its_outside = [a - b for a, b in zip(its.took_ms, floor_models_ms, strict=True)]
+    slower = [a - b for a, b in zip(mine.took_ms, its.took_ms, strict=True)]
+    low, high = median_interval(slower)
     return Idle(
-        plumbing_ms_p50=statistics.median(mine - other for mine, other in pairs),
-        ours_ms_p50=p50[ours.name],
-        floor_ms_p50=p50[floor.name],
-        cpu_ms=cpu_s[ours.name] / len(questions) * 1000,
-        floor_cpu_ms=cpu_s[floor.name] / len(questions) * 1000,
-        stages_ms=_stages([one.stages_ms for one in answers[ours.name]]),
+        plumbing_ms_p50=median(a - b for a, b in zip(outside, its_outside, strict=True)),
+        slower_ms_p50=median(slower),
+        slower_ms_low=low,
+        slower_ms_high=high,
+        models_ms_p50=median(mine.models_ms),
+        floor_models_ms_p50=median(floor_models_ms),
+        ours_ms_p50=median(mine.took_ms),
+        floor_ms_p50=median(its.took_ms),
+        cpu_ms=mine.cpu_s / len(questions) * 1000,
+        floor_cpu_ms=its.cpu_s / len(questions) * 1000,
+        stages_ms=_stages([one.stages_ms for one in mine.answers]),
         questions=len(questions),
     )
+
+
+class _Asked:
+    """What one of the two said so far."""
+
+    def __init__(self, system: Program) -> None:
+        self._system = system
+        self.answers: list[Outcome] = []
+        self.models_ms: list[float] = []
+        self.cpu_s = 0.0
+
+    def ask(self, question: str) -> None:
+        """Ask it alone."""
+        cpu_s, models_s = self._system.cpu_s(), self._system.models_s()
+        self.answers += self._system.ask([question], 1)
+        self.cpu_s += self._system.cpu_s() - cpu_s
+        self.models_ms.append((self._system.models_s() - models_s) * 1000)
+
+    @property
+    def took_ms(self) -> list[float]:
+        """From each question to its answer."""
+        return [(one.done_s - one.asked_s) * 1000 for one in self.answers]
 
 
 def _stages(each: Sequence[Mapping[str, tuple[float, float]]]) -> dict[str, tuple[float, float]]:
     """Medians over the answers."""
     return {
         stage: (
-            statistics.median(one[stage][0] for one in each),
-            statistics.median(one[stage][1] for one in each),
+            median(one[stage][0] for one in each),
+            median(one[stage][1] for one in each),
         )
         for stage in each[0]
     }

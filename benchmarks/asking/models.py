@@ -5,9 +5,10 @@ request is another one. Both kinds here answer as `shared.triton.Triton` does.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,11 +52,20 @@ SETTINGS = GeneratorSettings(
 EMBEDDER_BATCH_TOKENS = GRADER_BATCH_TOKENS = 4096
 
 
-class _Silent:
-    """Meters that nobody reads."""
+class _Seconds:
+    """Meters that add up what the graph took, and leave the rest."""
 
-    def prefilled(self, tokens: int, seconds: float) -> None: ...
-    def decoded(self, tokens: int, seconds: float) -> None: ...
+    def __init__(self) -> None:
+        self.total = 0.0
+
+    def prefilled(self, tokens: int, seconds: float) -> None:
+        del tokens
+        self.total += seconds
+
+    def decoded(self, tokens: int, seconds: float) -> None:
+        del tokens
+        self.total += seconds
+
     def found_prefix(self, tokens: int) -> None: ...
     def first_token(self, seconds: float) -> None: ...
     def refused(self, requests: int) -> None: ...
@@ -87,7 +97,7 @@ class InProcess:
     """The built models of a repository.
 
     Args:
-        repository: with `embedder` and `generator`.
+        repository: with `embedder`, `grader` and `generator`.
     """
 
     def __init__(self, repository: Path) -> None:
@@ -107,14 +117,21 @@ class InProcess:
         )
         rows = new_rows(self._decoder, self._sizes.rows, self._sizes.capacity_tokens)
         prefixes = PrefixCache(self._sizes.prefix_tokens)
-        self._engine = Engine(rows, scheduler, prefixes, _Silent())
+        self._generating, self._other_s = _Seconds(), 0.0
+        self._engine = Engine(rows, scheduler, prefixes, self._generating)
         self._engine.start()
+
+    @property
+    def model_s(self) -> float:
+        """Seconds until now in which a model computed; one caller at a time."""
+        return self._generating.total + self._other_s
 
     async def embed(self, texts: Sequence[str], *, bulk: bool = False) -> Embedded:
         """See `Triton.embed`."""
         del bulk
-        encodings = self._embedder.encode(texts)
-        return Embedded(await asyncio.to_thread(self._embedder.vectors, encodings), EMBEDDER)
+        with self._counted():
+            encodings = self._embedder.encode(texts)
+            return Embedded(await asyncio.to_thread(self._embedder.vectors, encodings), EMBEDDER)
 
     async def grade(
         self, questions: Sequence[str], texts: Sequence[Sequence[str]], *, bulk: bool = False
@@ -122,7 +139,8 @@ class InProcess:
         """See `Triton.grade`."""
         del bulk
         lines = ["\n".join(text) for text in texts]
-        found = await asyncio.to_thread(self._grader.grades, questions, lines)
+        with self._counted():
+            found = await asyncio.to_thread(self._grader.grades, questions, lines)
         return [Grade(one.answer, one.support) for one in found]
 
     async def generate(
@@ -152,6 +170,12 @@ class InProcess:
             reason = piece.finish_reason or ""
             yield Piece(piece.text, reason, len(generation.prompt_ids), piece.tokens)
 
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self._other_s += time.perf_counter() - began
+
 
 class Toys:
     """The toy models of tests/chaos/models, in this process.
@@ -159,6 +183,8 @@ class Toys:
     Args:
         step_s: between two words.
     """
+
+    model_s = 0.0  # nothing is computed
 
     def __init__(self, step_s: float) -> None:
         self._step_s = step_s

@@ -4,7 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,12 +65,14 @@ class Program:
         process: of the asker.
         roots: process ids of everything else that serves it, without their children.
         log: what it said.
+        models_s: seconds in which its models computed until now, where somebody else can tell.
     """
 
     name: str
     process: "subprocess.Popen[str]"
     roots: Sequence[int]
     log: Path
+    models_s: Callable[[], float] = lambda: 0.0
 
     def ask(self, questions: Sequence[str], clients: int) -> list[Outcome]:
         """Ask all questions, at most so many at a time.

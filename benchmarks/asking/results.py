@@ -24,8 +24,9 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
         ratios: ours over the classic's: `questions_per_s_at_<n>`, above 1 is better; `p50_at_1`,
             below 1 is better. Medians of what each round gave.
         ratios_by_system: the same over each system.
-        plumbing_ms_p50: what one question alone takes ragstream longer than one process with the
-            same real models, or toy models if those were left out; None without both.
+        plumbing_ms_p50: what one question alone takes ragstream longer, outside the models, than
+            one process with the same real models, or toy ones if those were left out; None
+            without both.
         plumbing_share_at_8: the share of the one process's throughput at 8 that ragstream lacks.
         medians: over the rounds, of each system under each load.
         rounds: everything measured, in its order.
@@ -112,7 +113,9 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 def _plumbing(found: Results) -> str:
     lines = [
         f"plumbing, {kind}: {one.plumbing_ms_p50:.1f} ms p50 beyond one process "
-        f"({one.ours_ms_p50:.1f} and {one.floor_ms_p50:.1f} ms, one question at a time)"
+        f"outside the models; with them {one.slower_ms_p50:.1f} ms "
+        f"({one.slower_ms_low:.0f} to {one.slower_ms_high:.0f}) longer than its "
+        f"{one.floor_ms_p50:.1f}, with {one.cpu_ms - one.floor_cpu_ms:.0f} ms more processor time"
         for kind, one in (("real models", found.idle), ("toy models", found.sleeping))
         if one
     ]

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import psutil
 
-from benchmarks.asking import program, setup, stack
+from benchmarks.asking import model_time, program, setup, stack
 from benchmarks.asking.program import Program
 from benchmarks.finding.pipeline import cores
 from benchmarks.peers import llama_build, llama_server
@@ -58,7 +59,7 @@ def ours(running: Stack, folder: Path, *, stream: bool) -> Iterator[Program]:
     with program.running(
         OURS, program.OURS, own_setup(running, stream=stream), folder, roots
     ) as found:
-        yield found
+        yield replace(found, models_s=partial(model_time.read, running))
 
 
 @dataclass(frozen=True, kw_only=True)

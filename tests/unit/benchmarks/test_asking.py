@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from benchmarks.asking import models
+from benchmarks.asking import model_time, models
 from benchmarks.asking.figures import Figures, Run, medians, ratios, summarize
 from benchmarks.asking.growth import grown
 from benchmarks.asking.killing import account
@@ -109,6 +109,26 @@ def test_the_file_has_what_its_readers_look_for() -> None:
         "0 lost",
     ):
         assert words in found.text()
+
+
+PAGE = """\
+# HELP nv_inference_compute_infer_duration_us Cumulative compute inference duration
+# TYPE nv_inference_compute_infer_duration_us counter
+nv_inference_compute_infer_duration_us{model="embedder",version="1"} 100000
+nv_inference_compute_infer_duration_us{model="grader",version="1"} 20000
+nv_inference_compute_infer_duration_us{model="generator",version="1"} 999999
+# HELP ragstream_generator_prefill_seconds_total Seconds spent on tokens of prompts
+# TYPE ragstream_generator_prefill_seconds_total counter
+ragstream_generator_prefill_seconds_total{model="generator"} 1.5
+# HELP ragstream_generator_decode_seconds_total Seconds spent on tokens of answers
+# TYPE ragstream_generator_decode_seconds_total counter
+ragstream_generator_decode_seconds_total{model="generator"} 0.25
+"""
+
+
+def test_all_models_times_are_found_on_tritons_page() -> None:
+    """What a model computes would be counted as plumbing."""
+    assert model_time.total(PAGE) == pytest.approx(0.1 + 0.02 + 1.5 + 0.25)
 
 
 def test_an_account_of_answers_finds_the_lost_and_the_repeated() -> None:

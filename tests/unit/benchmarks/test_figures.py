@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.figures import Figures, covered, medians, percentile, summarize
+from benchmarks.figures import Figures, covered, median_interval, medians, percentile, summarize
 from benchmarks.load import Outcome
 
 
@@ -71,3 +71,9 @@ def test_medians_are_taken_figure_by_figure() -> None:
     assert found.tokens_per_s == 20
     assert found.requests == 8
     assert isinstance(found.requests, int)
+
+
+def test_the_interval_of_a_median_is_that_of_the_tables() -> None:
+    """A difference would seem sure that the machine's noise made."""
+    assert median_interval(range(1, 41)) == (13, 28)  # 40 values: ranks 14 and 27, or one wider
+    assert median_interval([3.0]) == (3.0, 3.0)
