@@ -63,6 +63,7 @@ class Wanted:
         Raises:
             Expired, Cancelled, RedisError: see `check`; what the block awaited was cancelled.
         """
+        self._check_deadline(query, accepted_ms)  # a block that never waits meets no watcher
         task = asyncio.current_task()
         watcher = asyncio.create_task(self._watch(query, accepted_ms))
         if task is not None:

@@ -33,9 +33,6 @@ _ENDINGS = Endings(NAMES, Retention(query_s=60, answer_s=60, tokens_s=60), time.
 class _Always:
     """Everybody waits for his answer; see shared/wanted.py."""
 
-    async def check(self, _query: Query, _accepted_ms: int) -> None:
-        """Nobody cancels."""
-
     @asynccontextmanager
     async def during(self, _query: Query, _accepted_ms: int) -> AsyncIterator[None]:
         """Nobody cancels."""

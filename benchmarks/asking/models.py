@@ -138,7 +138,7 @@ class InProcess:
     ) -> list[Grade]:
         """See `Triton.grade`."""
         del bulk
-        lines = ["\n".join(text) for text in texts]
+        lines = ["\n".join(" ".join(one.split()) for one in text) for text in texts]
         with self._counted():
             found = await asyncio.to_thread(self._grader.grades, questions, lines)
         return [Grade(one.answer, one.support) for one in found]

@@ -288,7 +288,16 @@ async def test_a_deadline_ends_a_running_step(redis: Any, names: Namespace) -> N
         await wanted.check(query, 99_400)
     with pytest.raises(Expired):
         async with wanted.during(query, 99_000):
+            pytest.fail("it began")
+
+    async def wait_too_long() -> None:
+        nonlocal now_s
+        async with wanted.during(query, 99_600):
+            now_s += 0.2
             await asyncio.Event().wait()
+
+    with pytest.raises(Expired):
+        await wait_too_long()
 
 
 async def test_a_step_that_ends_in_time_is_left_alone(redis: Any, names: Namespace) -> None:
