@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from shared.consumers import forget_gone
 from shared.streams import Entry
+from shared.tasks import ended
 
 log = structlog.get_logger()
 
@@ -55,9 +56,7 @@ class Claims:
         try:
             yield
         finally:
-            beat.cancel()
-            with suppress(asyncio.CancelledError):
-                await beat
+            await ended([beat])
 
     @asynccontextmanager
     async def swept(self, groups: Sequence[tuple[str, str]]) -> AsyncIterator[None]:
@@ -66,9 +65,7 @@ class Claims:
         try:
             yield
         finally:
-            sweeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await sweeper
+            await ended([sweeper])
 
     async def _sweep(self, groups: Sequence[tuple[str, str]]) -> None:
         gone_ms = _GONE * self._visible_ms

@@ -7,6 +7,7 @@ import structlog
 
 from shared.delivery import Delivery, Stage
 from shared.streams import Entry
+from shared.tasks import ended
 
 log = structlog.get_logger()
 
@@ -59,7 +60,5 @@ class Slots:
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=grace_s)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await ended(late)
         log.info("drained", finished=len(tasks) - len(late), handed_back=len(late))

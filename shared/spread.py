@@ -15,17 +15,17 @@ import uuid
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from msgspec.structs import replace
 
 from shared.client import RagstreamClient
 from shared.documents import DocumentState
 from shared.messages import Answer, Query, TokenEvent
+from shared.tasks import ended
 
 T = TypeVar("T")
 _LEAST = ("failed", "unknown", "received", "removed", "ingested")
-_MISSED_S = 0.2  # without an end, after which a cancel is taken to have been missed
 
 
 def home(query_id: str, namespaces: Sequence[str]) -> str:
@@ -192,22 +192,9 @@ async def _merged(sources: Sequence[AsyncGenerator[T]]) -> AsyncGenerator[T]:
                 yield item
                 waiting[asyncio.ensure_future(anext(source))] = source
     finally:
-        await _ended(waiting)
+        await ended(waiting)
         for source in sources:
             await source.aclose()
-
-
-async def _ended(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """Cancel tasks until they are done.
-
-    Once may not do: redis-py can miss a cancel that comes with the end of a read, and read on.
-    """
-    every = left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=_MISSED_S)
-    await asyncio.gather(*every, return_exceptions=True)  # what they raised is nobody's concern
 
 
 def _named(query: Query) -> Query:

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from shared.errors import Cancelled, Expired
 from shared.messages import Query
 from shared.streams import Namespace
+from shared.tasks import ended
 
 
 class Wanted:
@@ -69,14 +70,15 @@ class Wanted:
         if task is not None:
             watcher.add_done_callback(lambda done: done.cancelled() or task.cancel())
         try:
-            yield
+            try:
+                yield
+            finally:
+                await ended([watcher])
         except asyncio.CancelledError:
             if task is None or not _failed(watcher):
                 raise
             task.uncancel()
             await watcher  # raises what ended it
-        finally:
-            watcher.cancel()
 
     async def _watch(self, query: Query, accepted_ms: int) -> None:
         key = self._names.cancelled(query.id)

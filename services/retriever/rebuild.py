@@ -36,6 +36,7 @@ from shared.errors import (
 )
 from shared.generations import SCHEMA, UNKNOWN, Generation, Generations
 from shared.streams import Namespace
+from shared.tasks import ended
 from shared.triton import EMBEDDER, EMBEDDER_NEXT
 
 T = TypeVar("T")
@@ -68,8 +69,7 @@ async def held(redis: Redis, names: Namespace) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        beat.cancel()
-        await asyncio.gather(beat, return_exceptions=True)
+        await ended([beat])
         if await lock.owned():
             await lock.release()
 
