@@ -92,6 +92,19 @@ def facts(generation: Generation) -> tuple[str, bytes]:
     return str(generation.number), msgspec.json.encode(generation)
 
 
+def is_active(generation: Generation, number: bytes | None, said: bytes | None) -> bool:
+    """Whether it is what is searched now.
+
+    Args:
+        generation: which one.
+        number: the hash's field `active`.
+        said: its field of the generation's number.
+    """
+    if number is None or said is None or int(number) != generation.number:
+        return False
+    return msgspec.json.decode(said, type=Generation) == generation
+
+
 async def read(redis: Redis, names: Namespace) -> Generations:
     """What there is now."""
     fields: dict[Any, Any] = await redis.hgetall(names.generations)

@@ -40,7 +40,10 @@ class Wanted:
         self._look: asyncio.Task[bool] | None = None
 
     async def check(self, query: Query, accepted_ms: int) -> None:
-        """Look once.
+        """Look once, unless the query is as young as two looks are apart.
+
+        Nobody can have taken such a one back for longer than it takes others to be noticed; the
+        generator, whose step is the long one, looks in any case.
 
         Raises:
             Expired: the query's deadline has passed.
@@ -48,12 +51,20 @@ class Wanted:
             redis.exceptions.RedisError: Redis could not be asked.
         """
         self._check_deadline(query, accepted_ms)
+        # below 0 is a clock that is behind Redis's: how old the query is cannot be told
+        if not 0 <= self._age_ms(accepted_ms) < self._look_every_s * 1000:
+            await self._check_mark(query)
+
+    async def _check_mark(self, query: Query) -> None:
         if await self._redis.exists(self._names.cancelled(query.id)):
             raise Cancelled("its publisher cancelled it")
 
+    def _age_ms(self, accepted_ms: int) -> int:
+        return int(self._clock() * 1000) - accepted_ms
+
     def _check_deadline(self, query: Query, accepted_ms: int) -> None:
         if query.deadline_ms is not None:
-            late_ms = int(self._clock() * 1000) - accepted_ms - query.deadline_ms
+            late_ms = self._age_ms(accepted_ms) - query.deadline_ms
             if late_ms >= 0:
                 raise Expired(f"its deadline passed {late_ms} ms ago")
 
@@ -84,12 +95,12 @@ class Wanted:
         key = self._names.cancelled(query.id)
         self._watched[key] += 1
         try:
-            await self.check(query, accepted_ms)
+            await self._check_mark(query)
             while True:
                 self._check_deadline(query, accepted_ms)
                 if await self._any_cancelled():
                     with suppress(RedisError):  # an outage: the commit will meet it
-                        await self.check(query, accepted_ms)
+                        await self._check_mark(query)
         finally:
             self._watched -= Counter([key])
 

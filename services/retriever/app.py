@@ -9,6 +9,7 @@ from services.retriever.extent import Extents
 from services.retriever.handler import retrieve, store
 from services.retriever.index import Reach
 from services.retriever.reranking import Reranker
+from services.retriever.searched import Searched
 from services.retriever.settings import RetrieverSettings
 from shared.backpressure import room_behind
 from shared.delivery import Stage
@@ -62,7 +63,7 @@ def _questions(
             redis=w.redis,
             names=w.names,
             wanted=w.wanted,
-            embedders=embedders,
+            searched=Searched(w.redis, w.names, embedders),
             reach=Reach(
                 top_k=own.top_k,
                 candidates=max(own.candidates, own.top_k),

@@ -10,6 +10,7 @@ from services.retriever import index, life, neighbours
 from services.retriever.extent import Extents
 from services.retriever.index import Reach
 from services.retriever.reranking import Reranker
+from services.retriever.searched import Searched
 from shared import generations
 from shared.embedders import Embedders
 from shared.generations import Generation
@@ -27,7 +28,7 @@ async def retrieve(  # noqa: PLR0913 - clients and settings, each given by its n
     redis: Redis,
     names: Namespace,
     wanted: Wanted,
-    embedders: Embedders,
+    searched: Searched,
     reach: Reach,
     extents: Extents,
     reranker: Reranker | None = None,
@@ -38,20 +39,20 @@ async def retrieve(  # noqa: PLR0913 - clients and settings, each given by its n
     if query.top_k:
         reach = replace(reach, top_k=query.top_k, candidates=max(reach.candidates, query.top_k))
     wider = reranker.wider(reach) if reranker else reach
-    hits, searched = await _find(
-        message, redis=redis, names=names, embedders=embedders, reach=wider, extents=extents
+    hits, generation = await _find(
+        message, redis=redis, names=names, searched=searched, reach=wider, extents=extents
     )
     found = Generate(
         query=query,
         hits=hits,
         accepted_ms=message.accepted_ms,
         timings_ms=message.timings_ms,
-        models={**message.models, "embedder": searched.model},
+        models={**message.models, "embedder": generation.model},
     )
     if reranker:
         found = await reranker.order(found, reach)
     hits = await neighbours.widen(
-        redis, names, searched.number, query.collection, found.hits, reach.passage_tokens
+        redis, names, generation.number, query.collection, found.hits, reach.passage_tokens
     )
     work = watch.read(elsewhere=found.timings_ms.get(RERANKER))
     found = structs.replace(found, hits=hits, timings_ms={**found.timings_ms, "retriever": work})
@@ -63,26 +64,19 @@ async def _find(
     *,
     redis: Redis,
     names: Namespace,
-    embedders: Embedders,
+    searched: Searched,
     reach: Reach,
     extents: Extents,
 ) -> tuple[tuple[Hit, ...], Generation]:
-    """Passages, and the one generation that they are of.
-
-    A question that was embedded before a rebuild's switch is embedded again.
-    """
+    """Passages, and the one generation that they are of."""
     query, hits = message.query, None
     while hits is None:
-        active = await life.active(redis, names, embedders, query)
-        vector = message.embedding
-        if message.models.get("embedder") != active.model:
-            bulk = query.priority == "bulk"
-            vectors = await embedders.vectors([query.question], active.model, bulk=bulk)
-            vector = vectors[0].astype("<f4").tobytes()
-        narrow = await extents.narrow(names.search_index(active.number), query.collection)
-        exact = bool(query.document_ids) or narrow
-        near = replace(reach, exact=exact)
-        hits = await index.find(redis, names, active, query, vector, near)
+        active = await searched.now(message)
+        vector = await searched.vector(message, active)
+        scope = names.search_index(active.number), query.collection
+        near = replace(reach, exact=bool(query.document_ids) or await extents.narrow(*scope))
+        if (hits := await index.find(redis, names, active, query, vector, near)) is None:
+            searched.forget()
     return hits, active
 
 

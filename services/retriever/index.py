@@ -11,6 +11,7 @@ from services.retriever import search
 from services.retriever.fusion import DENSE_WEIGHT, LEXICAL_WEIGHT, fuse
 from services.retriever.search import VECTORS, VectorIndex
 from services.retriever.selection import choose
+from shared import generations
 from shared.errors import UnknownCollection, UnknownDocument
 from shared.generations import Generation
 from shared.messages import Chunk, Hit, Index, Query
@@ -63,7 +64,7 @@ async def find(
         vectors: how the index keeps them.
 
     Returns:
-        None where the generation is no longer the active one: look which one is.
+        None where the generation is not, or no longer, the active one: look which one is.
 
     Raises:
         UnknownCollection: nothing was ever ingested into it.
@@ -77,16 +78,17 @@ async def find(
         commands.append(by_words)
     # as one transaction: a document that is replaced between the two searches would come out mixed
     async with redis.pipeline(transaction=True) as pipe:
-        pipe.hget(names.generations, "active")
+        for field in ("active", str(number)):
+            pipe.hget(names.generations, field)
         pipe.hexists(names.collections, query.collection)
         for document_id in query.document_ids:
             pipe.hget(names.document(document_id), "collection")
         for command in commands:
             pipe.execute_command(*command)
-        active, known, *rest = await pipe.execute(raise_on_error=False)
+        active, said, known, *rest = await pipe.execute(raise_on_error=False)
     owners, replies = rest[: len(query.document_ids)], rest[len(query.document_ids) :]
-    _raise_first([active, known, *owners])
-    if active != b"%d" % number:
+    _raise_first([active, said, known, *owners])
+    if not generations.is_active(generation, active, said):
         return None
     _check_scope(query, known=bool(known), owners=owners)
     _raise_first(replies)

@@ -20,6 +20,7 @@ from services.retriever import handler as retriever
 from services.retriever.extent import Extents
 from services.retriever.filling import Filling, Told
 from services.retriever.index import Reach
+from services.retriever.searched import Searched
 from shared.answers import Endings
 from shared.delivery import Delivery, Stage
 from shared.embedders import Embedders
@@ -62,6 +63,7 @@ class Library:
         self.triton = FakeTriton(served)
         triton: Any = self.triton
         self.embedders = Embedders(triton)
+        self.searched = Searched(redis, names, self.embedders)
         handle = partial(retriever.store, redis=redis, names=names, embedders=self.embedders)
         retention = Retention(query_s=60, answer_s=60, tokens_s=60)
         fail = Endings(names, retention, time.time).fail_document
@@ -113,7 +115,7 @@ class Library:
             redis=self.redis,
             names=self.names,
             wanted=wanted,
-            embedders=self.embedders,
+            searched=self.searched,
             extents=Extents(self.redis),
             reach=Reach(top_k=most, candidates=most, per_document=most),
         )

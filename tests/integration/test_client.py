@@ -200,7 +200,7 @@ async def test_a_cancelled_query_ends_so_and_is_no_dead_letter(
     await ensure_groups(redis, [(names.queries, "g")])
     query_id = await client.publish(Query(question="q"))
     await client.cancel(query_id)
-    wanted = Wanted(redis, names)
+    wanted = Wanted(redis, names, look_every_s=0)
 
     async def handle(entry: Entry, query: Query) -> list[Effect]:
         await wanted.check(query, entry.published_ms)
@@ -215,6 +215,26 @@ async def test_a_cancelled_query_ends_so_and_is_no_dead_letter(
     assert not await redis.exists(names.dead)
     [event] = [event async for event in client.stream(Query(id=query_id, question="q"))]
     assert isinstance(event, Finished)
+
+
+@pytest.mark.parametrize(("accepted_ms", "asked"), [(99_600, 0), (99_400, 1), (100_100, 1)])
+async def test_a_young_query_is_not_looked_for(
+    redis: Any, names: Namespace, accepted_ms: int, asked: int
+) -> None:
+    """Each idle stage would wait for Redis first, or one whose clock is behind never look."""
+    wanted, query = Wanted(redis, names, clock=lambda: 100.0), Query(id="q", question="q")
+    before = await _looks(redis)
+    await wanted.check(query, accepted_ms)
+    assert await _looks(redis) - before == asked
+
+
+async def test_a_step_looks_even_for_a_young_query(redis: Any, names: Namespace) -> None:
+    """What was cancelled at once would be answered at a model's cost."""
+    await redis.set(names.cancelled("q"), 1)
+    wanted = Wanted(redis, names, clock=lambda: 100.0, look_every_s=60)
+    with pytest.raises(Cancelled):
+        async with wanted.during(Query(id="q", question="q"), 100_000):
+            await asyncio.Event().wait()
 
 
 async def test_a_stream_of_tokens_is_kept_for_its_time(redis: Any, names: Namespace) -> None:
@@ -267,15 +287,20 @@ async def test_one_look_at_many_queries_ends_the_cancelled_one_alone(
     await redis.set(names.cancelled("b"), 1)
     with pytest.raises(Cancelled):
         await asyncio.wait_for(waits[1], 2)
-    before = (await redis.info("commandstats"))["cmdstat_exists"]["calls"]
+    before = await _looks(redis)
     await asyncio.sleep(0.2)
-    looks = (await redis.info("commandstats"))["cmdstat_exists"]["calls"] - before
+    looks = await _looks(redis) - before
     assert not waits[0].done()
     assert not waits[2].done()
     assert 0 < looks <= 20
     for one in waits:
         one.cancel()
     await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def _looks(redis: Any) -> int:
+    said = await redis.info("commandstats")
+    return int(said.get("cmdstat_exists", {"calls": 0})["calls"])
 
 
 async def test_a_deadline_ends_a_running_step(redis: Any, names: Namespace) -> None:

@@ -13,7 +13,7 @@ from services.retriever import life, rebuild
 from services.retriever.filling import Told
 from shared import generations
 from shared.documents import remove
-from shared.errors import OtherEmbedder, OutdatedIndex, RebuildRunning
+from shared.errors import OtherEmbedder, OutdatedIndex, RebuildRunning, UnknownCollection
 from shared.generations import FIRST
 from shared.streams import Namespace
 from shared.triton import EMBEDDER
@@ -148,6 +148,28 @@ async def test_what_was_embedded_before_the_switch_is_embedded_again(
     assert {hit.text for hit in hits} == {"red larch", "blue larch"}
     found = await redis.hget(names.chunk(FIRST + 1, "b", 0), "embedding")
     assert len(found) == 4 * NEW[1]
+
+
+async def test_a_search_finds_out_that_it_knows_another_generation(
+    redis: Any, names: Namespace, library: Library
+) -> None:
+    """A retriever would go on with what was there when it began, or ask before each search."""
+    await library.ingest("a", ["red larch"])
+    assert await library.ask("larch")
+    before = await _reads(redis)
+    assert await library.ask("larch")
+    assert await _reads(redis) == before
+    await library.rebuild()
+    library.triton.served.pop("embedder")
+    hits, model = await library.answer("larch", NEW[0])
+    assert ([hit.text for hit in hits], model) == (["red larch"], NEW[0])
+    await redis.delete(names.generations)
+    with pytest.raises(UnknownCollection):
+        await library.ask("larch", NEW[0])
+
+
+async def _reads(redis: Any) -> int:
+    return int((await redis.info("commandstats"))["cmdstat_hgetall"]["calls"])
 
 
 async def test_a_document_that_changes_while_it_is_embedded_waits_again(
