@@ -7,7 +7,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from tests.debian import packaged
+from benchmarks.debian import packaged
 
 MOST_WORDS = 180  # of a passage: what our own chunks have
 FEWEST_WORDS = 5
