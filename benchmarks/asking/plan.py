@@ -22,7 +22,7 @@ class Plan:
     loads: tuple[int, ...]
     rounds: int
     least: int = 4
-    each: float = 1.5
+    each: float = 3
     done: int = 0
 
     def questions(self, clients: int) -> int:

@@ -15,7 +15,7 @@ from benchmarks.asking.systems import CLASSIC, FLOOR, OURS
 from benchmarks.machine import Machine
 from tests.model_code import REPOSITORY
 
-QUESTIONS = [f"question {number}" for number in range(60)]
+QUESTIONS = [f"question {number}" for number in range(90)]
 SYSTEMS = ("a", "b", "c")
 
 
@@ -23,7 +23,7 @@ def test_no_question_comes_twice_and_each_system_begins_once() -> None:
     """A system would answer from what it kept, or always find the machine as another left it."""
     found = list(cells(Plan(loads=(1, 8), rounds=2), QUESTIONS, SYSTEMS))
     asked = [question for cell in found for question in cell.questions]
-    assert len(set(asked)) == len(asked) == 2 * (4 + 12)
+    assert len(set(asked)) == len(asked) == 2 * (4 + 24)
     assert [cell.order[0] for cell in found] == ["a", "b", "c", "a"]
     assert all(sorted(cell.order) == sorted(SYSTEMS) for cell in found)
 
