@@ -89,8 +89,9 @@ def main(  # noqa: PLR0913 - a command's options
     and write the same number of tokens; each searches in its own way, and ragstream and the one
     process check the answer against its passages besides. Who asks sends a question after
     another's answer. All run, one at a time is under load, and another begins each time. No
-    question comes twice. What is simulated (one question alone, kills, growth) is done with toy
-    models that sleep. What was found is written to the file as it comes.
+    question comes twice until all 301 have been asked. What is simulated (one question alone,
+    kills, growth) is done with toy models that sleep. What was found is written to the file as it
+    comes.
 
     \b
     Examples:

@@ -42,8 +42,8 @@ class Wanted:
     async def check(self, query: Query, accepted_ms: int) -> None:
         """Look once, unless the query is as young as two looks are apart.
 
-        Nobody can have taken such a one back for longer than it takes others to be noticed; the
-        generator, whose step is the long one, looks in any case.
+        To notice a cancellation may take as long anyway, and the generator, whose step is the long
+        one, looks as soon as it begins (`during`).
 
         Raises:
             Expired: the query's deadline has passed.
