@@ -42,6 +42,7 @@ Vectors = NDArray[np.float32]
 # as config.pbtxt has them; a test holds them against it
 SETTINGS = GeneratorSettings(
     threads=0,
+    runs_at_once=2,
     max_running=16,
     max_waiting=64,
     cache_mib=2048,
@@ -105,7 +106,7 @@ class InProcess:
         self._embedder = Embedder(repository / EMBEDDER / VERSION, threads, EMBEDDER_BATCH_TOKENS)
         self._grader = Grader(repository / GRADER / VERSION, threads, GRADER_BATCH_TOKENS)
         folder = repository / GENERATOR / VERSION
-        self._decoder = Decoder(folder, threads)
+        self._decoder = Decoder(folder, threads, SETTINGS.runs_at_once)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._prompting = Prompting.read(folder, self._tokenizer)
         self._sizes = size(SETTINGS, self._decoder.info, on_host=True)
@@ -114,11 +115,14 @@ class InProcess:
             cache_tokens=self._sizes.cache_tokens,
             max_waiting=SETTINGS.max_waiting,
             pace=Pace(SETTINGS.chunk_tokens, SETTINGS.decode_stall, self._decoder.parts),
+            steps=self._decoder.runs_at_once,
         )
         rows = new_rows(self._decoder, self._sizes.rows, self._sizes.capacity_tokens)
         prefixes = PrefixCache(self._sizes.prefix_tokens)
         self._generating, self._other_s = _Seconds(), 0.0
-        self._engine = Engine(rows, scheduler, prefixes, self._generating)
+        self._engine = Engine(
+            rows, scheduler, prefixes, self._generating, threads=self._decoder.runs_at_once
+        )
         self._engine.start()
 
     @property

@@ -49,8 +49,8 @@ class Cache(Protocol):
     """
 
     @property
-    def bindings(self) -> Sequence[Any]:
-        """ONNX Runtime's, one a graph."""
+    def runs(self) -> Sequence[tuple[Any, Any]]:
+        """The graphs' sessions in order, each with its binding."""
 
     def took(self) -> None:
         """Called after each run, with the outputs in the bindings."""
@@ -63,7 +63,6 @@ class SharedCache:
     `release`: so a row may be as long as the model's context, at no cost before it is used.
 
     Args:
-        sessions: the graphs'.
         shape: of the cache.
         device: `cpu` or `cuda`.
         sequences: rows of the buffers.
@@ -72,16 +71,15 @@ class SharedCache:
 
     def __init__(
         self,
-        sessions: Sequence[Any],
         shape: CacheShape,
         device: str,
         sequences: int,
         capacity: int,
     ) -> None:
-        self._sessions, self._shape, self._device = sessions, shape, device
+        self._shape, self._device = shape, device
         self._dtype = np.dtype(shape.dtype)
         self._capacity = capacity
-        self._views: dict[tuple[int, int], View] = {}
+        self._views: dict[tuple[int, int, int], View] = {}
         dims = shape.of(sequences, capacity)
         self._maps: list[mmap.mmap] = []
         self._buffers: list[Any] = [self._buffer(dims) for _ in shape.names()]
@@ -91,14 +89,19 @@ class SharedCache:
         """Whether this process can read and write the rows itself."""
         return self._device == "cpu"
 
-    def rows(self, start: int, stop: int) -> "View":
-        """Rows `start` to `stop`, to run them together."""
-        if (start, stop) not in self._views:
-            self._views[start, stop] = View(
-                [self._bind(session, start, stop - start) for session in self._sessions],
-                self._buffers,
-            )
-        return self._views[start, stop]
+    def rows(self, start: int, stop: int, sessions: Sequence[Any]) -> "View":
+        """Rows `start` to `stop`, to run them together.
+
+        Args:
+            start: the first one.
+            stop: behind the last one.
+            sessions: the graphs', always the same objects.
+        """
+        key = start, stop, id(sessions)
+        if key not in self._views:
+            bindings = [self._bind(session, start, stop - start) for session in sessions]
+            self._views[key] = View(list(zip(sessions, bindings, strict=True)), self._buffers)
+        return self._views[key]
 
     def read(self, row: int, start: int, stop: int) -> NDArray[np.generic]:
         """A copy of some tokens of a row, [buffers, kv_heads, tokens, head_dim]; CPU only."""
@@ -152,11 +155,11 @@ class View:
     """Some rows of a `SharedCache`.
 
     Attributes:
-        bindings: see `Cache`.
+        runs: see `Cache`.
         buffers: that the bindings point into; a run in parts may outlive the cache.
     """
 
-    bindings: Sequence[Any]
+    runs: Sequence[tuple[Any, Any]]
     buffers: Sequence[Any]
 
     def took(self) -> None:
@@ -174,7 +177,7 @@ class GrowingCache:
 
     def __init__(self, session: Any, shape: CacheShape, device: str) -> None:
         self._binding = session.io_binding()
-        self.bindings = [self._binding]
+        self.runs = [(session, self._binding)]
         self._names = shape.names()
         self._device = device
         empty = np.zeros(shape.of(1, 0), shape.dtype)

@@ -53,28 +53,44 @@ class DecoderInfo:
 class Decoder:
     """Graphs, each some layers of one model, and how to run them.
 
+    A run splits each of its many small operations among its threads and waits for the last one: a
+    quarter of two cores' time is lost so. Two runs side by side, each with half of the threads,
+    lose next to nothing. So there are two sets of sessions, each with its copy of the weights: one
+    for a run alone, one for runs at once (docs/generator.md).
+
     Args:
         folder: a built model's version folder.
-        threads: of one run, on the CPU.
+        threads: of all runs together, on the CPU.
+        runs_at_once: that may be wanted, at most; see `runs_at_once` for what there are.
     """
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, threads: int, runs_at_once: int = 1) -> None:
         self.info = DecoderInfo.read(folder)
         # On a CPU the tiled attention of ONNX Runtime 1.31 takes up to twice as long as the plain
         # one (docs/generator.md); CUDA's has a switch of its own.
         os.environ.setdefault("ORT_GQA_DISABLE_FLASH_ATTENTION", "1")
-        self._sessions = [open_session(folder / name, threads) for name in self.info.graphs]
-        self.parts = len(self._sessions)
-        self.device = "cuda" if self._sessions[0].get_providers()[0] == CUDA else "cpu"
+        self._alone = self._open(folder, threads)
+        self.parts = len(self._alone)
+        self.device = "cuda" if self._alone[0].get_providers()[0] == CUDA else "cpu"
+        many = self.device == "cpu" and self.info.cache == "shared"
+        self.runs_at_once = min(runs_at_once, threads) if many else 1
+        several = self.runs_at_once > 1
+        self._beside = self._open(folder, threads // self.runs_at_once) if several else self._alone
+
+    def _open(self, folder: Path, threads: int) -> list[Any]:
+        return [open_session(folder / name, threads) for name in self.info.graphs]
 
     def shared_cache(self, sequences: int, capacity: int) -> SharedCache:
         """An empty cache for some sequences of up to `capacity` tokens each."""
-        shape = self.info.cache_shape()
-        return SharedCache(self._sessions, shape, self.device, sequences, capacity)
+        return SharedCache(self.info.cache_shape(), self.device, sequences, capacity)
+
+    def sessions(self, *, alone: bool) -> Sequence[Any]:
+        """The graphs', for a run alone or beside others."""
+        return self._alone if alone else self._beside
 
     def growing_cache(self) -> GrowingCache:
         """An empty cache for one sequence; only for a model of one graph."""
-        [session] = self._sessions
+        [session] = self._alone
         return GrowingCache(session, self.info.cache_shape(), self.device)
 
     def start(self, ids: NDArray[np.int64], lengths: Sequence[int], cache: Cache) -> "Run":
@@ -87,7 +103,7 @@ class Decoder:
             cache: of these sequences; is changed.
         """
         inputs = self._inputs(ids, np.asarray(lengths))
-        return Run(self._sessions, inputs, cache, self.device)
+        return Run(inputs, cache, self.device)
 
     def run(
         self, ids: NDArray[np.int64], lengths: Sequence[int], cache: Cache
@@ -117,20 +133,13 @@ class Run:
     """New tokens on their way through a model's graphs.
 
     Args:
-        sessions: of the graphs, in order.
         inputs: what is known of the tokens, by input name.
         cache: of their sequences; is changed.
         device: where one graph leaves what the next one takes.
     """
 
-    def __init__(
-        self,
-        sessions: Sequence[Any],
-        inputs: Mapping[str, NDArray[np.int64]],
-        cache: Cache,
-        device: str,
-    ) -> None:
-        self._left = list(zip(sessions, cache.bindings, strict=True))
+    def __init__(self, inputs: Mapping[str, NDArray[np.int64]], cache: Cache, device: str) -> None:
+        self._left = list(cache.runs)
         self._inputs = inputs
         self._cache = cache
         self._device = device

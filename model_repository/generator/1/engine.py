@@ -1,13 +1,14 @@
 """Runs requests in flight: each turn is one step of the graph, and requests join and leave between.
 
-The thread that runs the engine is the only one that touches the graph, its caches and the answers;
-others only submit.
+Only the engine's threads touch the graph, its caches and the answers; others only submit. What
+threads share is theirs under a lock; a step's seats, their rows and their answers belong to the
+thread that takes it, from `Scheduler.next` to `Scheduler.done`.
 """
 
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine_request import Meters, Run, Task
 from prefix_cache import PrefixCache
@@ -29,6 +30,7 @@ class Engine:
         meters: told what happens.
         clock: seconds, monotonic.
         look_every_s: between two looks at whether callers of running requests have gone.
+        threads: that take turns.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Engine:
         meters: Meters,
         clock: Callable[[], float] = time.monotonic,
         look_every_s: float = LOOK_EVERY_S,
+        threads: int = 1,
     ) -> None:
         self._rows = rows
         self._scheduler = scheduler
@@ -47,14 +50,20 @@ class Engine:
         self._clock = clock
         self._look_every_s = look_every_s
         self._look_s = 0.0  # when to look next
+        self._gone: set[Seat[Run]] = set()  # whose callers have
         self._changed = threading.Condition()
+        self._changes = 0
         self._closed = False
         self._refused = 0  # and not yet told
-        self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._loop, name=f"engine-{number}", daemon=True)
+            for number in range(threads)
+        ]
 
     def start(self) -> None:
-        """Serve requests on a thread of its own."""
-        self._thread.start()
+        """Serve requests on threads of its own."""
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, task: Task, *, bulk: bool = False) -> None:
         """Queue a request, in the lane of bulk ones if it is one.
@@ -73,16 +82,17 @@ class Engine:
                     self._refused += 1  # told by the next turn, on the one thread that tells
                     raise
                 self._scheduler.submit(waiting, bulk=bulk)
-            self._changed.notify()
+            self._tell_threads()
 
     def close(self) -> None:
-        """Drop all requests and end the thread."""
+        """Drop all requests and end the threads."""
         with self._changed:
             self._closed = True
             self._drop_waiting(lambda _: True, "the server is shutting down")
-            self._changed.notify()
-        if self._thread.is_alive():
-            self._thread.join()
+            self._tell_threads()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
         for seat in self._scheduler.seats:
             self._end(seat, lambda run: run.task.drop("the server is shutting down"))
 
@@ -92,23 +102,33 @@ class Engine:
         Returns:
             Whether there was anything to do.
         """
-        self._drop_cancelled()
-        self._admit()
         with self._changed:
+            self._drop_cancelled()
+            self._compact()
+            self._admit()
             step = self._scheduler.next()
         match step:
             case Prefill():
-                self._guarded([step.seat], lambda: self._prefill(step))
+                self._guarded(step.seats, lambda: self._prefill(step))
             case Decode():
-                self._guarded(list(step.seats), lambda: self._decode(step))
-        self._tell_state()
+                self._guarded(step.seats, lambda: self._decode(step))
+        with self._changed:
+            if step:
+                self._scheduler.done(step)
+                self._tell_threads()
+            self._tell_state()
         return step is not None
 
     def _loop(self) -> None:
         while not self._closed:
+            seen = self._changes
             if not self.turn():
                 with self._changed:
-                    self._changed.wait_for(lambda: self._closed or self._scheduler.waiting > 0)
+                    self._changed.wait_for(lambda seen=seen: self._changes != seen)  # type: ignore[misc] # mypy infers no type for a default
+
+    def _tell_threads(self) -> None:
+        self._changes += 1
+        self._changed.notify_all()
 
     def _drop_waiting(self, chosen: Callable[[Run], bool], reason: str) -> int:
         dropped = self._scheduler.withdraw(chosen)
@@ -117,20 +137,19 @@ class Engine:
         return len(dropped)
 
     def _drop_cancelled(self) -> None:
-        if (now_s := self._clock()) < self._look_s:
-            return
-        self._look_s = now_s + self._look_every_s
-        for seat in self._scheduler.seats:
-            if seat.request.task.is_cancelled():
+        if (now_s := self._clock()) >= self._look_s:
+            self._look_s = now_s + self._look_every_s
+            self._gone.update(
+                seat for seat in self._scheduler.seats if seat.request.task.is_cancelled()
+            )
+        for seat in [seat for seat in self._gone if not seat.busy]:
+            self._gone.remove(seat)
+            if self._scheduler.holds(seat):
                 self._end(seat, lambda run: run.task.drop("cancelled"))
 
     def _admit(self) -> None:
         """Seat who can be seated, with what is known of its prompt already in its row."""
-        while True:
-            with self._changed:
-                seat = self._scheduler.admit()
-            if seat is None:
-                return
+        while seat := self._scheduler.admit():
             if seat.request.task.is_cancelled():
                 self._end(seat, lambda run: run.task.drop(WAITED))
             elif self._rows.copies:
@@ -147,31 +166,34 @@ class Engine:
         ids, tokens = run.task.generation.prompt_ids, seat.chunk_stop - seat.cached
         if run.chunk is None:
             chunk_ids = ids[seat.cached : seat.chunk_stop]
-            run.chunk = self._rows.start(seat.row, chunk_ids, seat.cached)
+            run.chunk = self._rows.start(seat.row, chunk_ids, seat.cached, alone=step.alone)
         parts = min(step.parts, run.chunk.parts_left)
         began = self._clock()
         logits = _pass(run.chunk, parts)
         took = self._clock() - began
-        self._scheduler.pace.prefilled(tokens, took, parts)
-        self._meters.prefilled(0 if logits is None else tokens, took)
-        if logits is None:
-            return
-        run.chunk, seat.cached = None, seat.chunk_stop
+        with self._changed:
+            self._scheduler.pace.prefilled(tokens, took, parts)
+            self._meters.prefilled(0 if logits is None else tokens, took)
+            if logits is None:
+                return
+            run.chunk, seat.cached = None, seat.chunk_stop
+            if seat.decodes:
+                if self._rows.copies:
+                    self._prefixes.keep(ids, lambda a, b: self._rows.read(seat.row, a, b))
+                self._meters.first_token(self._clock() - run.began)
         if seat.decodes:
-            if self._rows.copies:
-                self._prefixes.keep(ids, lambda a, b: self._rows.read(seat.row, a, b))
-            self._meters.first_token(self._clock() - run.began)
             self._take(seat, logits)
 
     def _decode(self, step: Decode[Run]) -> None:
-        self._compact()
-        held = {seat.row: seat.held for seat in self._scheduler.seats}
+        with self._changed:
+            held = {seat.row: seat.held for seat in self._scheduler.seats}
         tokens = {seat.row: seat.request.task.generation.last_token for seat in step.seats}
         began = self._clock()
-        logits = self._rows.decode(tokens, held)
+        logits = self._rows.decode(tokens, held, alone=step.alone)
         took = self._clock() - began
-        self._scheduler.pace.decoded(took)
-        self._meters.decoded(len(tokens), took)
+        with self._changed:
+            self._scheduler.pace.decoded(took)
+            self._meters.decoded(len(tokens), took)
         for seat in step.seats:
             seat.cached += 1
             self._guarded([seat], lambda seat=seat: self._take(seat, logits[seat.row]))  # type: ignore[misc] # mypy infers no type for a default
@@ -196,7 +218,7 @@ class Engine:
         self._rows.release(seat.row)
         tell(seat.request)
 
-    def _guarded(self, seats: list[Seat[Run]], work: Callable[[], None]) -> None:
+    def _guarded(self, seats: Sequence[Seat[Run]], work: Callable[[], None]) -> None:
         """Do some seats' work; if it fails, they end and the others go on."""
         try:
             work()
@@ -207,10 +229,9 @@ class Engine:
                     self._end(seat, lambda run, exc=exc: run.task.fail(exc))  # type: ignore[misc] # mypy infers no type for a default
 
     def _tell_state(self) -> None:
-        with self._changed:
-            refused, self._refused = self._refused, 0
-        if refused:
-            self._meters.refused(refused)
+        if self._refused:
+            self._meters.refused(self._refused)
+            self._refused = 0
         seats = self._scheduler.seats
         cached = sum(seat.cached for seat in seats)
         self._meters.state(len(seats), self._scheduler.waiting, cached, self._prefixes.tokens)

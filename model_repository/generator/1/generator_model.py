@@ -28,7 +28,7 @@ class TritonPythonModel:
         """Load the model of this folder."""
         settings = GeneratorSettings.read(json.loads(args["model_config"])["parameters"])
         folder = Path(args["model_repository"]) / args["model_version"]
-        self._decoder = Decoder(folder, settings.threads or cores())
+        self._decoder = Decoder(folder, settings.threads or cores(), settings.runs_at_once)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._prompting = Prompting.read(folder, self._tokenizer)
         self._sizes = size(settings, self._decoder.info, on_host=self._decoder.device == "cpu")
@@ -78,6 +78,8 @@ def _engine(settings: GeneratorSettings, decoder: Decoder, sizes: Sizes, model: 
         cache_tokens=sizes.cache_tokens,
         max_waiting=settings.max_waiting,
         pace=Pace(settings.chunk_tokens, settings.decode_stall, decoder.parts),
+        steps=decoder.runs_at_once,
     )
     rows = new_rows(decoder, sizes.rows, sizes.capacity_tokens)
-    return Engine(rows, scheduler, PrefixCache(sizes.prefix_tokens), EngineMeters(model))
+    prefixes = PrefixCache(sizes.prefix_tokens)
+    return Engine(rows, scheduler, prefixes, EngineMeters(model), threads=decoder.runs_at_once)

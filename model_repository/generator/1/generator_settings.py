@@ -11,6 +11,7 @@ from typing import Any, Self
 PREFIX = "RAGSTREAM_TRITON_GENERATOR_"
 BOUNDS: Mapping[str, tuple[float, float]] = {
     "threads": (0, 1024),
+    "runs_at_once": (1, 64),
     "max_running": (1, 1024),
     "max_waiting": (0, 100_000),
     "cache_mib": (16, 10_000_000),
@@ -25,6 +26,7 @@ class GeneratorSettings:
     """See config.pbtxt for what each one does."""
 
     threads: int
+    runs_at_once: int
     max_running: int
     max_waiting: int
     cache_mib: int

@@ -26,7 +26,7 @@ class Chunk(Protocol):
 
 
 class Rows(Protocol):
-    """Rows of sequences.
+    """Rows of sequences. Runs on different rows may go on at once; `alone` says that none do.
 
     Attributes:
         copies: whether `read`, `write` and `move` work.
@@ -34,16 +34,19 @@ class Rows(Protocol):
 
     copies: bool
 
-    def start(self, row: int, ids: Sequence[int], held: int) -> Chunk:
+    def start(self, row: int, ids: Sequence[int], held: int, *, alone: bool = True) -> Chunk:
         """Begin to append `ids` to a row that holds so many tokens."""
 
-    def decode(self, tokens: Mapping[int, int], held: Mapping[int, int]) -> dict[int, Logits]:
+    def decode(
+        self, tokens: Mapping[int, int], held: Mapping[int, int], *, alone: bool = True
+    ) -> dict[int, Logits]:
         """Append one token to each row of `tokens`.
 
         Args:
             tokens: by row.
             held: tokens that each row in use holds, those that don't decode included, and those
                 that are being appended.
+            alone: whether nothing else runs.
 
         Returns:
             Scores of what comes next, by row.
@@ -80,17 +83,20 @@ class SharedRows:
         self.move = self._cache.move
         self.release = self._cache.release
 
-    def start(self, row: int, ids: Sequence[int], held: int) -> Chunk:
+    def start(self, row: int, ids: Sequence[int], held: int, *, alone: bool = True) -> Chunk:
         """See `Rows`."""
-        view = self._cache.rows(row, row + 1)
+        view = self._cache.rows(row, row + 1, self._decoder.sessions(alone=alone))
         return self._decoder.start(np.array([ids], np.int64), [held + len(ids)], view)
 
-    def decode(self, tokens: Mapping[int, int], held: Mapping[int, int]) -> dict[int, Logits]:
+    def decode(
+        self, tokens: Mapping[int, int], held: Mapping[int, int], *, alone: bool = True
+    ) -> dict[int, Logits]:
         """See `Rows`. Rows in between run too, with a token that the row's next one overwrites."""
         count = max(tokens) + 1
         ids = np.array([[tokens.get(row, 0)] for row in range(count)], np.int64)
         lengths = [held.get(row, 0) + 1 for row in range(count)]
-        logits = self._decoder.run(ids, lengths, self._cache.rows(0, count))
+        view = self._cache.rows(0, count, self._decoder.sessions(alone=alone))
+        logits = self._decoder.run(ids, lengths, view)
         return {row: logits[row] for row in tokens}
 
 
@@ -107,15 +113,19 @@ class GrowingRows:
         self._decoder = decoder
         self._caches: dict[int, GrowingCache] = {}
 
-    def start(self, row: int, ids: Sequence[int], held: int) -> Chunk:
+    def start(self, row: int, ids: Sequence[int], held: int, *, alone: bool = True) -> Chunk:
         """See `Rows`."""
+        del alone
         if held == 0:
             self._caches[row] = self._decoder.growing_cache()
         chunk = np.array([ids], np.int64)
         return self._decoder.start(chunk, [held + len(ids)], self._caches[row])
 
-    def decode(self, tokens: Mapping[int, int], held: Mapping[int, int]) -> dict[int, Logits]:
+    def decode(
+        self, tokens: Mapping[int, int], held: Mapping[int, int], *, alone: bool = True
+    ) -> dict[int, Logits]:
         """See `Rows`."""
+        del alone
         return {
             row: self.start(row, [token], held[row]).finish()[0] for row, token in tokens.items()
         }

@@ -1,9 +1,10 @@
 """Decides which requests run, in which rows of the cache, and what the next step is. Pure.
 
 A request waits in its lane, is seated in a row once a row and its tokens are free, has its prompt
-prefilled chunk by chunk, then decodes until it leaves. One prompt is prefilled at a time, first
-come first served. Between two of its chunks, or two parts of the model that a chunk passes, all
-others decode one token.
+prefilled chunk by chunk, then decodes until it leaves. Prompts are prefilled first come first
+served, as many at a time as there are steps. Between two chunks, or two parts of the model that a
+chunk passes, all others decode one token. Several steps may be under way at once: one that decodes,
+the others each with a prompt of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,6 +47,7 @@ class Seat(Generic[T]):
         total_tokens: most tokens that it will hold in the cache.
         cached: tokens that it holds in the cache.
         chunk_stop: where the last chunk of its prompt ends, be it done or under way.
+        busy: whether a step with it is under way.
     """
 
     request: T
@@ -54,6 +56,7 @@ class Seat(Generic[T]):
     total_tokens: int
     cached: int = 0
     chunk_stop: int = 0
+    busy: bool = False
 
     @property
     def decodes(self) -> bool:
@@ -62,8 +65,8 @@ class Seat(Generic[T]):
 
     @property
     def held(self) -> int:
-        """Tokens whose places in its row are taken, those of a chunk under way included."""
-        return max(self.cached, self.chunk_stop)
+        """Tokens whose places in its row are taken, those of a prompt under way included."""
+        return max(self.cached, self.prompt_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +76,30 @@ class Prefill(Generic[T]):
     Attributes:
         seat: whose prompt it is.
         parts: of the model, to run of those that such a chunk has yet to pass.
+        alone: whether there is nothing else to do.
     """
 
     seat: Seat[T]
     parts: int
+    alone: bool
+
+    @property
+    def seats(self) -> Sequence[Seat[T]]:
+        """Whom it concerns."""
+        return [self.seat]
 
 
 @dataclass(frozen=True, slots=True)
 class Decode(Generic[T]):
-    """A step: one more token for each of these."""
+    """A step: one more token for each of these.
+
+    Attributes:
+        seats: whom it concerns.
+        alone: whether there is nothing else to do.
+    """
 
     seats: Sequence[Seat[T]]
+    alone: bool
 
 
 class Scheduler(Generic[T]):
@@ -94,13 +110,18 @@ class Scheduler(Generic[T]):
         cache_tokens: tokens that all running sequences may hold together.
         max_waiting: requests that may wait.
         pace: measures steps and sizes chunks.
+        steps: that may be under way at once.
     """
 
-    def __init__(self, *, rows: int, cache_tokens: int, max_waiting: int, pace: Pace) -> None:
+    def __init__(
+        self, *, rows: int, cache_tokens: int, max_waiting: int, pace: Pace, steps: int = 1
+    ) -> None:
         self.pace = pace
         self._rows = rows
         self._free_tokens = cache_tokens
         self._max_waiting = max_waiting
+        self._steps = steps
+        self._decode_rows = 0  # that a step under way computes
         self._waiting: Lanes[Waiting[T]] = Lanes()
         self._seats: dict[int, Seat[T]] = {}
         self._prefilled_last = False
@@ -132,37 +153,63 @@ class Scheduler(Generic[T]):
     def admit(self) -> Seat[T] | None:
         """Seat the next request in the lowest free row, if a row and its tokens are free.
 
-        None while another prompt is prefilled: the later it is seated, the more is known of who
-        comes first.
+        None while a prompt is prefilled for each step that may be under way: the later it is
+        seated, the more is known of who comes first.
         """
-        if not len(self._waiting) or any(not seat.decodes for seat in self._seats.values()):
+        prompts = sum(not seat.decodes for seat in self._seats.values())
+        if not len(self._waiting) or prompts >= self._steps:
             return None
-        if len(self._seats) >= self._rows or self._waiting.first().total_tokens > self._free_tokens:
+        if self._waiting.first().total_tokens > self._free_tokens:
             return None
-        one = self._waiting.popleft()
-        row = min(set(range(self._rows)) - self._seats.keys())
+        # what such a step writes in rows between its seats' is of no use, and must hit nobody
+        if not (free := set(range(self._decode_rows, self._rows)) - self._seats.keys()):
+            return None
+        one, row = self._waiting.popleft(), min(free)
         seat = Seat(one.request, row, one.prompt_tokens, one.total_tokens)
         self._seats[row] = seat
         self._free_tokens -= seat.total_tokens
         return seat
 
     def next(self) -> Prefill[T] | Decode[T] | None:
-        """The next step: decode after each part of a chunk of a prompt; None if nothing runs."""
-        decoding = [seat for seat in self.seats if seat.decodes]
-        prefilling = [seat for seat in self.seats if not seat.decodes]
-        if prefilling and not (decoding and self._prefilled_last):
-            self._prefilled_last = True
-            return self._prefill(prefilling[0], others_decode=bool(decoding))
-        self._prefilled_last = False
-        return Decode(decoding) if decoding else None
+        """The next step: decode after each part of a chunk of a prompt; None if there is none.
 
-    def _prefill(self, seat: Seat[T], *, others_decode: bool) -> Prefill[T]:
+        Its seats are busy until `done`.
+        """
+        step = self._next()
+        for seat in step.seats if step else ():
+            seat.busy = True
+        return step
+
+    def done(self, step: Prefill[T] | Decode[T]) -> None:
+        """A step is no longer under way."""
+        if isinstance(step, Decode):
+            self._decode_rows = 0
+        for seat in step.seats:
+            seat.busy = False
+
+    def _next(self) -> Prefill[T] | Decode[T] | None:
+        decoding = [seat for seat in self.seats if seat.decodes]
+        prompts = [seat for seat in self.seats if not seat.decodes and not seat.busy]
+        may_decode = decoding and not any(seat.busy for seat in decoding)
+        if prompts and not (may_decode and self._prefilled_last):
+            self._prefilled_last = True
+            # a step under way that decodes does not wait for this one
+            return self._prefill(prompts[0], held_up=bool(may_decode))
+        if not may_decode:
+            return None
+        self._prefilled_last, self._decode_rows = False, decoding[-1].row + 1
+        return Decode(decoding, alone=self._concerns_all(len(decoding)))
+
+    def _concerns_all(self, seats: int) -> bool:
+        return seats == len(self._seats) and not self.waiting
+
+    def _prefill(self, seat: Seat[T], *, held_up: bool) -> Prefill[T]:
         if seat.chunk_stop <= seat.cached:
-            tokens = self.pace.chunk(others_decode=others_decode, waiting=self.waiting)
+            tokens = self.pace.chunk(others_decode=held_up, waiting=self.waiting)
             seat.chunk_stop = min(seat.cached + tokens, seat.prompt_tokens)
         chunk = seat.chunk_stop - seat.cached
-        parts = self.pace.parts(chunk, others_decode=others_decode, waiting=self.waiting)
-        return Prefill(seat, parts)
+        parts = self.pace.parts(chunk, others_decode=held_up, waiting=self.waiting)
+        return Prefill(seat, parts, alone=self._concerns_all(1))
 
     def holds(self, seat: Seat[T]) -> bool:
         """Whether the request still runs."""
@@ -177,14 +224,14 @@ class Scheduler(Generic[T]):
         """Move a decoding request to a lower free row.
 
         A decode step computes all rows up to its highest, so rows in between should be in use.
-        Call again until it gives None.
+        Call again until it gives None, which it does while a step is under way that decodes.
 
         Returns:
             The request, its row already the new one, and the row that it had.
         """
         decoding = [seat for seat in self.seats if seat.decodes]
         free = set(range(self._rows)) - self._seats.keys()
-        if not decoding or not free or min(free) > decoding[-1].row:
+        if not decoding or not free or min(free) > decoding[-1].row or self._decode_rows:
             return None
         seat = self._seats.pop(decoding[-1].row)
         left, seat.row = seat.row, min(free)

@@ -1,5 +1,6 @@
 """A decoder's graph: the same bytes each time, the same scores in each way of running it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,40 @@ def test_a_decoder_cut_at_its_layers_says_the_same(
     assert (tmp_path / "model.onnx.data").stat().st_size == (
         model / "model.onnx.data"
     ).stat().st_size
+
+
+def test_runs_beside_each_other_say_what_they_say_alone(model: Path) -> None:
+    """Runs at once would share what is one's own, or their sessions hold other weights."""
+    decoder = Decoder(model, threads=2, runs_at_once=2)
+    assert decoder.runs_at_once == 2
+    rows, ids = new_rows(decoder, 3, 16), IDS[0].tolist()
+    alone = rows.start(0, ids, 0).finish()
+    step = rows.decode({0: 9}, {0: len(ids)})[0]
+
+    def beside(_: int) -> None:
+        scores = rows.start(1, ids, 0, alone=False).finish()
+        np.testing.assert_allclose(scores, alone, rtol=1e-4, atol=1e-5)
+
+    with ThreadPoolExecutor(1) as other:
+        running = other.map(beside, range(200))
+        for _ in range(200):
+            scores = rows.decode({0: 9}, {0: len(ids)}, alone=False)[0]
+            np.testing.assert_allclose(scores, step, rtol=1e-4, atol=1e-5)
+        assert list(running) == [None] * 200
+
+
+@pytest.mark.parametrize(("threads", "cache"), [(1, "shared"), (2, "growing")])
+def test_one_run_at_a_time_where_more_bring_nothing(
+    model: Path, tmp_path: Path, threads: int, cache: str
+) -> None:
+    """One core would get a second copy of the weights; a foreign graph, runs nobody tried."""
+    for path in model.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    info = (model / "model.json").read_text()
+    (tmp_path / "model.json").write_text(info.replace('"shared"', f'"{cache}"'))
+    decoder = Decoder(tmp_path, threads, runs_at_once=2)
+    assert decoder.runs_at_once == 1
+    assert decoder.sessions(alone=False) is decoder.sessions(alone=True)
 
 
 def test_a_shared_and_a_growing_cache_agree(model: Path, tmp_path: Path) -> None:

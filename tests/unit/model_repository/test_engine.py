@@ -1,6 +1,8 @@
 """Requests in flight, over rows that remember what they were fed."""
 
-from collections.abc import Mapping, Sequence
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -48,15 +50,22 @@ class ToyRows:
         self.read_by_row: dict[int, list[int]] = {}
         self.prefilled = 0
         self.broken = False
+        self.alone: list[bool] = []
 
-    def start(self, row: int, ids: Sequence[int], held: int) -> ToyChunk:
+    def start(self, row: int, ids: Sequence[int], held: int, *, alone: bool = True) -> ToyChunk:
         if self.broken:
             raise RuntimeError("out of order")
         known = self.read_by_row.setdefault(row, [])
         assert len(known) == held
+        self.alone.append(alone)
         return ToyChunk(self, known, ids)
 
-    def decode(self, tokens: Mapping[int, int], held: Mapping[int, int]) -> dict[int, Logits]:
+    def decode(
+        self, tokens: Mapping[int, int], held: Mapping[int, int], *, alone: bool = True
+    ) -> dict[int, Logits]:
+        # a row in between is written to, behind what it holds: it must be known how much that is
+        assert set(range(max(tokens))) <= held.keys()
+        self.alone.append(alone)
         for row, token in tokens.items():
             assert len(self.read_by_row[row]) == held[row]
             self.read_by_row[row].append(token)
@@ -92,6 +101,7 @@ class ToyTask:
         self.text = self.fate = ""
         self.cancelled = False
         self.looks = 0
+        self.ended = threading.Event()
 
     def is_cancelled(self) -> bool:
         self.looks += 1
@@ -100,13 +110,18 @@ class ToyTask:
     def send(self, piece: Piece) -> None:
         assert not self.fate
         self.text += piece.text
-        self.fate = piece.finish_reason or ""
+        if piece.finish_reason:
+            self._end(piece.finish_reason)
 
     def drop(self, reason: str) -> None:
-        self.fate = reason
+        self._end(reason)
 
     def fail(self, exc: Exception) -> None:
-        self.fate = repr(exc)
+        self._end(repr(exc))
+
+    def _end(self, fate: str) -> None:
+        self.fate = fate
+        self.ended.set()
 
 
 class Counts:
@@ -136,12 +151,18 @@ class Counts:
 
 
 class Bench:
-    """An engine whose turns the test takes itself."""
+    """An engine whose turns the test takes itself, unless it is started."""
 
-    def __init__(self, rows: int = 3, max_waiting: int = 50, look_every_s: float = 0.0) -> None:
+    def __init__(
+        self, rows: int = 3, max_waiting: int = 50, look_every_s: float = 0.0, threads: int = 1
+    ) -> None:
         self.rows, self.counts, self.now_s = ToyRows(), Counts(), 0.0
         scheduler: Scheduler[object] = Scheduler(
-            rows=rows, cache_tokens=1000, max_waiting=max_waiting, pace=Pace(32, 1.0, PARTS)
+            rows=rows,
+            cache_tokens=1000,
+            max_waiting=max_waiting,
+            pace=Pace(32, 1.0, PARTS),
+            steps=threads,
         )
         self.engine = Engine(
             self.rows,
@@ -150,6 +171,7 @@ class Bench:
             self.counts,
             lambda: self.now_s,
             look_every_s,
+            threads,
         )
 
     def finish(self) -> None:
@@ -204,6 +226,49 @@ def test_random_cancels_leak_no_row_and_change_no_other() -> None:
         assert whole == task.text if task.fate == "length" else whole.startswith(task.text)
     assert bench.counts.last[:3] == (0, 0, 0)
     assert bench.rows.read_by_row == {}
+
+
+@pytest.fixture
+def hasty_switches() -> Iterator[None]:
+    """Threads take turns far more often than usual."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.usefixtures("hasty_switches")
+def test_on_several_threads_each_says_what_it_says_alone(threads: int) -> None:
+    """Steps at once would take each other's rows or tokens, or lose a cancelled request's."""
+    rng, bench = np.random.default_rng(threads), Bench(rows=6, max_waiting=300, threads=threads)
+    tasks = [random_task(rng) for _ in range(150)]
+    bench.engine.start()
+    for number, task in enumerate(tasks):
+        bench.engine.submit(task)
+        task.cancelled = number % 3 == 0
+    for task in tasks:
+        assert task.ended.wait(30)
+    bench.engine.close()
+    for task in tasks:
+        whole = alone(task.generation.prompt_ids, task.generation.limit)
+        assert task.fate in ("length", "cancelled", "cancelled while it waited")
+        assert whole == task.text if task.fate == "length" else whole.startswith(task.text)
+    assert sum(task.fate == "length" for task in tasks) >= 100
+    assert bench.rows.read_by_row == {}
+
+
+def test_a_run_knows_whether_it_is_alone() -> None:
+    """A lone question would have half of the cores, or two runs would fight for all of them."""
+    bench = Bench(threads=2)
+    bench.engine.submit(ToyTask([1] * 40, 3))
+    bench.finish()
+    assert bench.rows.alone == [True] * 4  # two chunks, two tokens after the first
+    for _ in range(2):
+        bench.engine.submit(ToyTask([1] * 20, 2))
+    bench.finish()
+    # a prompt and a token while the other waits or has been seated, then the other one itself
+    assert bench.rows.alone[4:] == [False, False, True, True]
 
 
 def test_callers_are_asked_now_and_then_whether_they_have_gone() -> None:

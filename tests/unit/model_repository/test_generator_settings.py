@@ -9,6 +9,7 @@ from sizing import size
 
 GIVEN = {
     "threads": "0",
+    "runs_at_once": "2",
     "max_running": "4",
     "max_waiting": "8",
     "cache_mib": "64",

@@ -8,10 +8,15 @@ from scheduler import Decode, Prefill, QueueFull, Scheduler, Seat, Waiting
 
 
 def scheduler(
-    rows: int = 2, cache_tokens: int = 100, max_waiting: int = 9, parts: int = 1
+    rows: int = 2, cache_tokens: int = 100, max_waiting: int = 9, parts: int = 1, steps: int = 1
 ) -> Scheduler[str]:
-    pace = Pace(32, 1.0, parts)
-    return Scheduler(rows=rows, cache_tokens=cache_tokens, max_waiting=max_waiting, pace=pace)
+    return Scheduler(
+        rows=rows,
+        cache_tokens=cache_tokens,
+        max_waiting=max_waiting,
+        pace=Pace(32, 1.0, parts),
+        steps=steps,
+    )
 
 
 def ask(plan: Scheduler[str], name: str, prompt: int = 10, answer: int = 5) -> None:
@@ -21,15 +26,25 @@ def ask(plan: Scheduler[str], name: str, prompt: int = 10, answer: int = 5) -> N
 def step(plan: Scheduler[str]) -> str:
     """Admit and do the next step; what it was, in words."""
     plan.admit()
-    match plan.next():
-        case Prefill(seat, _):
-            seat.cached = seat.chunk_stop
-            return f"{seat.request}:{seat.cached}"
-        case Decode(seats):
-            for seat in seats:
-                seat.cached += 1
-            return "".join(seat.request for seat in seats)
-    return ""
+    taken = plan.next()
+    return finish(plan, taken) if taken else ""
+
+
+def finish(plan: Scheduler[str], taken: Prefill[str] | Decode[str]) -> str:
+    """Do a step that was taken; what it was, in words."""
+    for seat in taken.seats:
+        seat.cached = seat.cached + 1 if isinstance(taken, Decode) else seat.chunk_stop
+    plan.done(taken)
+    names = "".join(seat.request for seat in taken.seats)
+    return names if isinstance(taken, Decode) else f"{names}:{taken.seat.cached}"
+
+
+def take(plan: Scheduler[str]) -> Prefill[str] | Decode[str]:
+    """Admit, and take a step that goes on until `finish`."""
+    plan.admit()
+    taken = plan.next()
+    assert taken
+    return taken
 
 
 def test_a_prompt_goes_in_chunks_then_decodes() -> None:
@@ -56,14 +71,68 @@ def test_others_decode_between_the_parts_that_a_chunk_passes() -> None:
     step(plan)
     ask(plan, "B", prompt=40)
     step(plan)
-    plan.admit()
     for _ in range(3):
-        match plan.next():
-            case Prefill(seat, 1):
-                assert (seat.request, seat.cached, seat.chunk_stop, seat.held) == ("B", 0, 16, 16)
-        match plan.next():
-            case Decode([only]):
-                assert only.request == "A"
+        part = take(plan)
+        assert isinstance(part, Prefill)
+        assert (part.seat.request, part.seat.chunk_stop, part.parts) == ("B", 16, 1)
+        assert part.seat.held == 40
+        plan.done(part)
+        assert step(plan) == "A"
+
+
+def test_a_prompt_is_read_while_others_decode() -> None:
+    """A second thread would have nothing to do, or a prompt wait for each token of the others."""
+    plan = scheduler(steps=2)
+    ask(plan, "A")
+    step(plan)
+    ask(plan, "B", prompt=40)
+    decode = take(plan)
+    prefill = decode if isinstance(decode, Prefill) else take(plan)
+    decode = take(plan) if isinstance(decode, Prefill) else decode
+    assert isinstance(prefill, Prefill)
+    assert isinstance(decode, Decode)
+    assert plan.next() is None
+    assert finish(plan, decode) == "A"
+    assert step(plan) == "A"
+
+
+def test_nobody_waits_for_a_chunk_beside_a_step_that_decodes() -> None:
+    """Prompts would be read in small, slow chunks for the sake of readers they hold up no more."""
+    plan = scheduler(steps=2, parts=3)
+    ask(plan, "A")
+    step(plan)
+    decode = take(plan)
+    ask(plan, "B", prompt=40)
+    prefill = take(plan)
+    assert isinstance(prefill, Prefill)
+    assert (prefill.seat.chunk_stop, prefill.parts) == (32, 3)
+    assert finish(plan, decode) == "A"
+
+
+def test_as_many_prompts_are_read_as_steps_may_be_under_way() -> None:
+    """One core would wait while the other reads; or more would read than there are threads."""
+    plan = scheduler(rows=9, steps=2)
+    for name in "ABC":
+        ask(plan, name)
+    first, second = take(plan), take(plan)
+    assert plan.next() is None
+    assert plan.admit() is None
+    assert [finish(plan, one) for one in (first, second)] == ["A:10", "B:10"]
+
+
+def test_no_row_is_given_that_a_step_under_way_computes() -> None:
+    """What such a step writes in a row between would spoil the prompt that is read into it."""
+    plan = scheduler(rows=4, steps=2)
+    first, second, third = seated(plan, "ABC")
+    decode = take(plan)
+    plan.leave(second)  # as a prompt that is given up would
+    ask(plan, "D")
+    assert plan.compact() is None
+    assert (seat := plan.admit())
+    assert seat.row == 3
+    finish(plan, decode)
+    assert plan.compact() == (third, 2)
+    assert first.row == 0
 
 
 def test_one_joins_while_others_run_and_a_row_is_free() -> None:
