@@ -213,9 +213,9 @@ class Engine:
             seat.request.task.send(piece)
 
     def _end(self, seat: Seat[Run], tell: Callable[[Run], None]) -> None:
-        with self._changed:
+        with self._changed:  # once it has left, its row is another's
+            self._rows.release(seat.row)
             self._scheduler.leave(seat)
-        self._rows.release(seat.row)
         tell(seat.request)
 
     def _guarded(self, seats: Sequence[Seat[Run]], work: Callable[[], None]) -> None:

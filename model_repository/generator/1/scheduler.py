@@ -121,7 +121,7 @@ class Scheduler(Generic[T]):
         self._free_tokens = cache_tokens
         self._max_waiting = max_waiting
         self._steps = steps
-        self._decode_rows = 0  # that a step under way computes
+        self._decode_rows = 0  # that a step under way computes; 0 if none does
         self._waiting: Lanes[Waiting[T]] = Lanes()
         self._seats: dict[int, Seat[T]] = {}
         self._prefilled_last = False
@@ -190,7 +190,7 @@ class Scheduler(Generic[T]):
     def _next(self) -> Prefill[T] | Decode[T] | None:
         decoding = [seat for seat in self.seats if seat.decodes]
         prompts = [seat for seat in self.seats if not seat.decodes and not seat.busy]
-        may_decode = decoding and not any(seat.busy for seat in decoding)
+        may_decode = decoding and not (self._decode_rows or any(seat.busy for seat in decoding))
         if prompts and not (may_decode and self._prefilled_last):
             self._prefilled_last = True
             # a step under way that decodes does not wait for this one

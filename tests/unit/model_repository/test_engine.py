@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -51,6 +51,7 @@ class ToyRows:
         self.prefilled = 0
         self.broken = False
         self.alone: list[bool] = []
+        self.seated: Callable[[], Sequence[int]] = list
 
     def start(self, row: int, ids: Sequence[int], held: int, *, alone: bool = True) -> ToyChunk:
         if self.broken:
@@ -83,6 +84,7 @@ class ToyRows:
         self.read_by_row[to] = self.read_by_row.pop(row)[:tokens]
 
     def release(self, row: int) -> None:
+        assert row in self.seated()  # or it might be another's by now
         self.read_by_row.pop(row, None)
 
     @staticmethod
@@ -164,6 +166,7 @@ class Bench:
             pace=Pace(32, 1.0, PARTS),
             steps=threads,
         )
+        self.rows.seated = lambda: [seat.row for seat in scheduler.seats]
         self.engine = Engine(
             self.rows,
             scheduler,  # type: ignore[arg-type] # the engine's own item type is its own business

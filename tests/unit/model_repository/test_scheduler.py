@@ -120,6 +120,21 @@ def test_as_many_prompts_are_read_as_steps_may_be_under_way() -> None:
     assert [finish(plan, one) for one in (first, second)] == ["A:10", "B:10"]
 
 
+def test_one_step_at_a_time_decodes() -> None:
+    """Whose answer ends within a step would let another one move rows that it still computes."""
+    plan = scheduler(rows=3, steps=2)
+    [first] = seated(plan, "A")
+    decode = take(plan)
+    plan.leave(first)
+    ask(plan, "B")
+    assert step(plan) == "B:10"
+    assert plan.next() is None
+    assert plan.compact() is None
+    assert finish(plan, decode) == "A"
+    assert plan.compact()
+    assert step(plan) == "B"
+
+
 def test_no_row_is_given_that_a_step_under_way_computes() -> None:
     """What such a step writes in a row between would spoil the prompt that is read into it."""
     plan = scheduler(rows=4, steps=2)
