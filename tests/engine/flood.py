@@ -28,8 +28,8 @@ from tests.triton_server import TritonPorts
 # 1,456 and 728 tokens of the default generator: 16 such requests would take 216 MiB, and the
 # prompts of all that are answered 1 GiB.
 CACHE_MIB, PREFIX_CACHE_MIB = 64, 32
-# What a run of the graph needs besides caches and weights, and the requests on their way.
-ALLOWANCE_MIB = 64
+# What two runs of the graph need besides caches and weights, and the requests on their way.
+ALLOWANCE_MIB = 2 * 64
 ANSWERED, UNAVAILABLE = "answered", "UNAVAILABLE"
 _PROMPT_TOKENS, _NEW_TOKENS = (200, 400), 8
 _MIB = 2**20

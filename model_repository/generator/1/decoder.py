@@ -53,10 +53,10 @@ class DecoderInfo:
 class Decoder:
     """Graphs, each some layers of one model, and how to run them.
 
-    A run splits each of its many small operations among its threads and waits for the last one: a
-    quarter of two cores' time is lost so. Two runs side by side, each with half of the threads,
-    lose next to nothing. So there are two sets of sessions, each with its copy of the weights: one
-    for a run alone, one for runs at once (docs/generator.md).
+    A run splits each of its many small operations among its threads and waits for the last one.
+    Two runs side by side, each with half of the threads, wait less. So there are two sets of
+    sessions, each with its copy of the weights: one for a run alone, one for runs at once
+    (docs/generator.md).
 
     Args:
         folder: a built model's version folder.

@@ -79,7 +79,7 @@ class Engine:
                 self._scheduler.submit(waiting, bulk=bulk)
             except QueueFull:
                 if not self._drop_waiting(lambda other: other.task.is_cancelled(), WAITED):
-                    self._refused += 1  # told by the next turn, on the one thread that tells
+                    self._refused += 1  # told by the next turn
                     raise
                 self._scheduler.submit(waiting, bulk=bulk)
             self._tell_threads()
