@@ -48,7 +48,7 @@ def open_session(path: Path, threads: int) -> Any:
 
 @cache
 def _share_arena() -> None:
-    """Let all sessions of this process, which run in turn, use one arena.
+    """Let all sessions of this process use one arena.
 
     With one each, every graph of a model would keep the memory of its own largest run.
     """

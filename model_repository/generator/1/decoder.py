@@ -54,9 +54,9 @@ class Decoder:
     """Graphs, each some layers of one model, and how to run them.
 
     A run splits each of its many small operations among its threads and waits for the last one.
-    Two runs side by side, each with half of the threads, wait less. So there are two sets of
-    sessions, each with its copy of the weights: one for a run alone, one for runs at once
-    (docs/generator.md).
+    Two runs side by side, which share the threads, wait less. So there are two sets of sessions,
+    each with its copy of the weights: one for a run alone, one for runs at once. See
+    docs/generator.md.
 
     Args:
         folder: a built model's version folder.
@@ -75,7 +75,9 @@ class Decoder:
         many = self.device == "cpu" and self.info.cache == "shared"
         self.runs_at_once = min(runs_at_once, threads) if many else 1
         several = self.runs_at_once > 1
-        self._beside = self._open(folder, threads // self.runs_at_once) if several else self._alone
+        # a session's threads are its own and whoever calls it: with all callers, as many as may be
+        shared = threads - self.runs_at_once + 1
+        self._beside = self._open(folder, shared) if several else self._alone
 
     def _open(self, folder: Path, threads: int) -> list[Any]:
         return [open_session(folder / name, threads) for name in self.info.graphs]

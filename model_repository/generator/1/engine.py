@@ -107,24 +107,29 @@ class Engine:
             self._compact()
             self._admit()
             step = self._scheduler.next()
+        try:
+            self._do(step)
+        finally:
+            with self._changed:
+                if step:
+                    self._scheduler.done(step)
+                    self._tell_threads()
+                self._tell_state()
+        return step is not None
+
+    def _do(self, step: Prefill[Run] | Decode[Run] | None) -> None:
         match step:
             case Prefill():
                 self._guarded(step.seats, lambda: self._prefill(step))
             case Decode():
                 self._guarded(step.seats, lambda: self._decode(step))
-        with self._changed:
-            if step:
-                self._scheduler.done(step)
-                self._tell_threads()
-            self._tell_state()
-        return step is not None
 
     def _loop(self) -> None:
         while not self._closed:
             seen = self._changes
             if not self.turn():
                 with self._changed:
-                    self._changed.wait_for(lambda seen=seen: self._changes != seen)  # type: ignore[misc] # mypy infers no type for a default
+                    self._changed.wait_for(lambda: self._closed or self._changes != seen)  # noqa: B023 - called within this turn of the loop
 
     def _tell_threads(self) -> None:
         self._changes += 1
@@ -216,6 +221,7 @@ class Engine:
         with self._changed:  # once it has left, its row is another's
             self._rows.release(seat.row)
             self._scheduler.leave(seat)
+            self._tell_threads()
         tell(seat.request)
 
     def _guarded(self, seats: Sequence[Seat[Run]], work: Callable[[], None]) -> None:

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 
 
 class TritonPythonModel:
-    """Hands requests to the engine, which answers them from a thread of its own."""
+    """Hands requests to the engine, which answers them from threads of its own."""
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the model of this folder."""
@@ -42,7 +42,7 @@ class TritonPythonModel:
             self._accept(request)
 
     def finalize(self) -> None:
-        """Stop the thread; Triton calls this only once every request has its last response."""
+        """Stop its threads; Triton calls this only once every request has its last response."""
         self._engine.close()
 
     def _accept(self, request: Any) -> None:

@@ -189,7 +189,8 @@ class Scheduler(Generic[T]):
 
     def _next(self) -> Prefill[T] | Decode[T] | None:
         decoding = [seat for seat in self.seats if seat.decodes]
-        prompts = [seat for seat in self.seats if not seat.decodes and not seat.busy]
+        # in the order in which they were seated
+        prompts = [one for one in self._seats.values() if not one.decodes and not one.busy]
         may_decode = decoding and not (self._decode_rows or any(seat.busy for seat in decoding))
         if prompts and not (may_decode and self._prefilled_last):
             self._prefilled_last = True
@@ -201,7 +202,7 @@ class Scheduler(Generic[T]):
         return Decode(decoding, alone=self._concerns_all(len(decoding)))
 
     def _concerns_all(self, seats: int) -> bool:
-        return seats == len(self._seats) and not self.waiting
+        return seats == len(self._seats)  # who waits then finds no place
 
     def _prefill(self, seat: Seat[T], *, held_up: bool) -> Prefill[T]:
         if seat.chunk_stop <= seat.cached:
@@ -224,14 +225,16 @@ class Scheduler(Generic[T]):
         """Move a decoding request to a lower free row.
 
         A decode step computes all rows up to its highest, so rows in between should be in use.
-        Call again until it gives None, which it does while a step is under way that decodes.
+        Call again until it gives None, which it does while a step is under way that concerns it.
 
         Returns:
             The request, its row already the new one, and the row that it had.
         """
         decoding = [seat for seat in self.seats if seat.decodes]
         free = set(range(self._rows)) - self._seats.keys()
-        if not decoding or not free or min(free) > decoding[-1].row or self._decode_rows:
+        if not decoding or not free or min(free) > decoding[-1].row:
+            return None
+        if self._decode_rows or decoding[-1].busy:
             return None
         seat = self._seats.pop(decoding[-1].row)
         left, seat.row = seat.row, min(free)

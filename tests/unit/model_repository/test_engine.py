@@ -26,8 +26,8 @@ PARTS = 3
 class ToyChunk:
     """Tokens that pass the parts of a toy."""
 
-    def __init__(self, rows: "ToyRows", held: list[int], ids: Sequence[int]) -> None:
-        self.rows, self.held, self.ids = rows, held, ids
+    def __init__(self, rows: "ToyRows", row: int, ids: Sequence[int]) -> None:
+        self.rows, self.row, self.ids = rows, row, ids
         self.parts_left = PARTS
 
     def advance(self) -> None:
@@ -36,9 +36,12 @@ class ToyChunk:
 
     def finish(self) -> NDArray[np.float32]:
         self.parts_left = 0
-        self.held.extend(self.ids)
+        held = self.rows.read_by_row[self.row]
+        places = range(len(held), len(held) + len(self.ids))
+        assert not self.rows.spoilt.get(self.row, set()).intersection(places)
+        held.extend(self.ids)
         self.rows.prefilled += len(self.ids)
-        return self.rows.scores(self.held)[None]
+        return self.rows.scores(held)[None]
 
 
 class ToyRows:
@@ -51,22 +54,22 @@ class ToyRows:
         self.prefilled = 0
         self.broken = False
         self.alone: list[bool] = []
+        self.spoilt: dict[int, set[int]] = {}  # places, by row
         self.seated: Callable[[], Sequence[int]] = list
 
     def start(self, row: int, ids: Sequence[int], held: int, *, alone: bool = True) -> ToyChunk:
         if self.broken:
             raise RuntimeError("out of order")
-        known = self.read_by_row.setdefault(row, [])
-        assert len(known) == held
+        self._row(row, held)
         self.alone.append(alone)
-        return ToyChunk(self, known, ids)
+        return ToyChunk(self, row, ids)
 
     def decode(
         self, tokens: Mapping[int, int], held: Mapping[int, int], *, alone: bool = True
     ) -> dict[int, Logits]:
-        # a row in between is written to, behind what it holds: it must be known how much that is
-        assert set(range(max(tokens))) <= held.keys()
         self.alone.append(alone)
+        for row in set(range(max(tokens))) - tokens.keys():  # those in between are written to, too
+            self.spoilt.setdefault(row, set()).add(held.get(row, 0))
         for row, token in tokens.items():
             assert len(self.read_by_row[row]) == held[row]
             self.read_by_row[row].append(token)
@@ -76,16 +79,24 @@ class ToyRows:
         return np.array(self.read_by_row[row][start:stop]).reshape(1, 1, -1, 1)
 
     def write(self, row: int, start: int, values: NDArray[np.generic]) -> None:
-        held = self.read_by_row.setdefault(row, [])
-        assert len(held) == start
+        held = self._row(row, start)
         held.extend(int(value) for value in values.reshape(-1))
 
     def move(self, row: int, to: int, tokens: int) -> None:
         self.read_by_row[to] = self.read_by_row.pop(row)[:tokens]
 
+    def _row(self, row: int, held: int) -> list[int]:
+        """What a row has read, which is so much; all places are good again in an empty one."""
+        if not held:
+            self.spoilt.pop(row, None)
+        known = self.read_by_row.setdefault(row, [])
+        assert len(known) == held
+        return known
+
     def release(self, row: int) -> None:
         assert row in self.seated()  # or it might be another's by now
         self.read_by_row.pop(row, None)
+        self.spoilt.pop(row, None)
 
     @staticmethod
     def scores(held: list[int]) -> Logits:
@@ -261,8 +272,38 @@ def test_on_several_threads_each_says_what_it_says_alone(threads: int) -> None:
     assert bench.rows.read_by_row == {}
 
 
+@pytest.mark.usefixtures("hasty_switches")
+def test_threads_end_whenever_they_are_told_to() -> None:
+    """Triton would wait for a thread for ever that had just looked for work, or was at it."""
+    for number in range(200):
+        bench, tasks = Bench(threads=2), [ToyTask([1] * 50, 400) for _ in range(3)]
+        bench.engine.start()
+        for task in tasks[: number % 4]:
+            bench.engine.submit(task)
+        bench.engine.close()
+        for task in tasks[: number % 4]:
+            assert task.fate == "the server is shutting down"
+
+
+def test_threads_go_on_after_a_step_has_failed() -> None:
+    """One broken run would leave its row taken, and nobody would decode again."""
+    bench, good = Bench(threads=2), ToyTask([1], 2)
+    broken = [ToyTask([1], 2) for _ in range(4)]
+    bench.rows.broken = True
+    bench.engine.start()
+    for task in broken:
+        bench.engine.submit(task)
+        assert task.ended.wait(30)
+        assert "out of order" in task.fate
+    bench.rows.broken = False
+    bench.engine.submit(good)
+    assert good.ended.wait(30)
+    bench.engine.close()
+    assert good.fate == "length"
+
+
 def test_a_run_knows_whether_it_is_alone() -> None:
-    """A lone question would have half of the cores, or two runs would fight for all of them."""
+    """A lone question would have some of the cores, or several runs would have all of them."""
     bench = Bench(threads=2)
     bench.engine.submit(ToyTask([1] * 40, 3))
     bench.finish()

@@ -120,6 +120,20 @@ def test_as_many_prompts_are_read_as_steps_may_be_under_way() -> None:
     assert [finish(plan, one) for one in (first, second)] == ["A:10", "B:10"]
 
 
+def test_who_was_seated_first_is_read_first() -> None:
+    """A prompt in a higher row would be overtaken by all that come after it."""
+    plan = scheduler(rows=4, cache_tokens=500, steps=2)
+    [first] = seated(plan, "A")
+    ask(plan, "B", prompt=100)
+    ask(plan, "C", prompt=100)
+    plan.admit()
+    plan.admit()
+    plan.leave(first)
+    plan.leave(plan.seats[0])  # as B, given up; C's row is above
+    ask(plan, "D")
+    assert step(plan) == "C:32"
+
+
 def test_one_step_at_a_time_decodes() -> None:
     """Whose answer ends within a step would let another one move rows that it still computes."""
     plan = scheduler(rows=3, steps=2)
@@ -133,6 +147,21 @@ def test_one_step_at_a_time_decodes() -> None:
     assert finish(plan, decode) == "A"
     assert plan.compact()
     assert step(plan) == "B"
+
+
+def test_a_seat_stays_in_its_row_while_a_step_has_it() -> None:
+    """Its first token would be written to the row that it has just left."""
+    plan = scheduler(steps=2)
+    [first] = seated(plan, "A")
+    ask(plan, "B")
+    steps = [take(plan), take(plan)]
+    prompt = next(one for one in steps if isinstance(one, Prefill))
+    finish(plan, next(one for one in steps if isinstance(one, Decode)))
+    plan.leave(first)
+    prompt.seat.cached = prompt.seat.prompt_tokens
+    assert plan.compact() is None
+    plan.done(prompt)
+    assert plan.compact() == (prompt.seat, 1)
 
 
 def test_no_row_is_given_that_a_step_under_way_computes() -> None:
