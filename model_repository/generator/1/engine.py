@@ -108,7 +108,11 @@ class Engine:
             self._admit()
             step = self._scheduler.next()
         try:
-            self._do(step)
+            match step:
+                case Prefill():
+                    self._guarded(step.seats, lambda: self._prefill(step))
+                case Decode():
+                    self._guarded(step.seats, lambda: self._decode(step))
         finally:
             with self._changed:
                 if step:
@@ -116,13 +120,6 @@ class Engine:
                     self._tell_threads()
                 self._tell_state()
         return step is not None
-
-    def _do(self, step: Prefill[Run] | Decode[Run] | None) -> None:
-        match step:
-            case Prefill():
-                self._guarded(step.seats, lambda: self._prefill(step))
-            case Decode():
-                self._guarded(step.seats, lambda: self._decode(step))
 
     def _loop(self) -> None:
         while not self._closed:
