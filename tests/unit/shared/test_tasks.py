@@ -54,6 +54,23 @@ async def test_an_entry_that_is_done_ends_the_keeping_of_its_claim() -> None:
     assert redis.missed == 1
 
 
+async def test_whoever_is_cancelled_again_meanwhile_still_ends_its_own() -> None:
+    """A worker that stops would keep a claim for ever, and never end: both try anew at once."""
+    redis, before = _Deaf(), asyncio.all_tasks()
+    claims = Claims(cast("Redis", redis), "me", visibility_timeout_ms=3)
+
+    async def work() -> None:
+        async with claims.kept("g", Entry("s", "1-0")):
+            await asyncio.Event().wait()
+
+    working = asyncio.create_task(work())
+    await redis.asked.wait()
+    await tasks.ended([working])
+    assert working.cancelled()
+    assert redis.missed == 1
+    assert asyncio.all_tasks() == before
+
+
 async def test_a_step_that_is_done_is_watched_no_longer() -> None:
     """Redis would be asked about it twice a second, for ever."""
     redis = _Deaf()
