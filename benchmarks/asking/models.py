@@ -22,19 +22,14 @@ assert model_code.REPOSITORY  # noqa: S101 - imported for what its import does
 
 from decoder import Decoder  # noqa: E402 - importable from here on
 from embedding import Embedder  # noqa: E402
-from engine import Engine  # noqa: E402
-from engine_request import Run  # noqa: E402
+from engine_wiring import wired  # noqa: E402
 from generation import Generation  # noqa: E402
 from generation import Piece as ModelPiece  # noqa: E402
 from generator_session import cores  # noqa: E402
 from generator_settings import GeneratorSettings  # noqa: E402
 from grading import Grader  # noqa: E402
-from pace import Pace  # noqa: E402
-from prefix_cache import PrefixCache  # noqa: E402
 from prompting import Prompting  # noqa: E402
-from rows import new_rows  # noqa: E402
 from sampling_parameters import SamplingParameters  # noqa: E402
-from scheduler import Scheduler  # noqa: E402
 from sizing import size  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
@@ -110,19 +105,8 @@ class InProcess:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._prompting = Prompting.read(folder, self._tokenizer)
         self._sizes = size(SETTINGS, self._decoder.info, on_host=True)
-        scheduler: Scheduler[Run] = Scheduler(
-            rows=self._sizes.rows,
-            cache_tokens=self._sizes.cache_tokens,
-            max_waiting=SETTINGS.max_waiting,
-            pace=Pace(SETTINGS.chunk_tokens, SETTINGS.decode_stall, self._decoder.parts),
-            steps=self._decoder.runs_at_once,
-        )
-        rows = new_rows(self._decoder, self._sizes.rows, self._sizes.capacity_tokens)
-        prefixes = PrefixCache(self._sizes.prefix_tokens)
         self._generating, self._other_s = _Seconds(), 0.0
-        self._engine = Engine(
-            rows, scheduler, prefixes, self._generating, threads=self._decoder.runs_at_once
-        )
+        self._engine = wired(SETTINGS, self._decoder, self._sizes, self._generating)
         self._engine.start()
 
     @property

@@ -21,7 +21,7 @@ LOOK_EVERY_S = 0.5
 
 
 class Engine:
-    """All requests of one model, and the turns that serve them.
+    """All requests of one model, and the threads whose turns serve them: one for each step at once.
 
     Args:
         rows: of the cache.
@@ -30,7 +30,6 @@ class Engine:
         meters: told what happens.
         clock: seconds, monotonic.
         look_every_s: between two looks at whether callers of running requests have gone.
-        threads: that take turns.
     """
 
     def __init__(
@@ -41,7 +40,6 @@ class Engine:
         meters: Meters,
         clock: Callable[[], float] = time.monotonic,
         look_every_s: float = LOOK_EVERY_S,
-        threads: int = 1,
     ) -> None:
         self._rows = rows
         self._scheduler = scheduler
@@ -57,7 +55,7 @@ class Engine:
         self._refused = 0  # and not yet told
         self._threads = [
             threading.Thread(target=self._loop, name=f"engine-{number}", daemon=True)
-            for number in range(threads)
+            for number in range(scheduler.steps)
         ]
 
     def start(self) -> None:

@@ -6,18 +6,15 @@ from typing import Any
 
 import triton_python_backend_utils as pb_utils
 from decoder import Decoder
-from engine import Engine
 from engine_meters import EngineMeters
+from engine_wiring import wired
 from generation import Generation, PromptTooLongError
 from generator_job import GeneratorJob, read_wishes, send_error
 from generator_session import cores
 from generator_settings import GeneratorSettings
-from pace import Pace
-from prefix_cache import PrefixCache
 from prompting import Prompting
-from rows import new_rows
-from scheduler import QueueFull, Scheduler
-from sizing import Sizes, size
+from scheduler import QueueFull
+from sizing import size
 from tokenizers import Tokenizer
 
 
@@ -32,7 +29,8 @@ class TritonPythonModel:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._prompting = Prompting.read(folder, self._tokenizer)
         self._sizes = size(settings, self._decoder.info, on_host=self._decoder.device == "cpu")
-        self._engine = _engine(settings, self._decoder, self._sizes, args["model_name"])
+        meters = EngineMeters(args["model_name"])
+        self._engine = wired(settings, self._decoder, self._sizes, meters)
         self._engine.start()
         pb_utils.Logger.log_info(f"generator: {self._decoder.device}, {settings}, {self._sizes}")
 
@@ -70,16 +68,3 @@ class TritonPythonModel:
             room=self._sizes.capacity_tokens,
         )
         return GeneratorJob(request, wishes, generation)
-
-
-def _engine(settings: GeneratorSettings, decoder: Decoder, sizes: Sizes, model: str) -> Engine:
-    scheduler: Scheduler[Any] = Scheduler(
-        rows=sizes.rows,
-        cache_tokens=sizes.cache_tokens,
-        max_waiting=settings.max_waiting,
-        pace=Pace(settings.chunk_tokens, settings.decode_stall, decoder.parts),
-        steps=decoder.runs_at_once,
-    )
-    rows = new_rows(decoder, sizes.rows, sizes.capacity_tokens)
-    prefixes = PrefixCache(sizes.prefix_tokens)
-    return Engine(rows, scheduler, prefixes, EngineMeters(model), threads=decoder.runs_at_once)

@@ -116,11 +116,10 @@ class Scheduler(Generic[T]):
     def __init__(
         self, *, rows: int, cache_tokens: int, max_waiting: int, pace: Pace, steps: int = 1
     ) -> None:
-        self.pace = pace
+        self.pace, self.steps = pace, steps
         self._rows = rows
         self._free_tokens = cache_tokens
         self._max_waiting = max_waiting
-        self._steps = steps
         self._decode_rows = 0  # that a step under way computes; 0 if none does
         self._waiting: Lanes[Waiting[T]] = Lanes()
         self._seats: dict[int, Seat[T]] = {}
@@ -157,7 +156,7 @@ class Scheduler(Generic[T]):
         seated, the more is known of who comes first.
         """
         prompts = sum(not seat.decodes for seat in self._seats.values())
-        if not len(self._waiting) or prompts >= self._steps:
+        if not len(self._waiting) or prompts >= self.steps:
             return None
         if self._waiting.first().total_tokens > self._free_tokens:
             return None
