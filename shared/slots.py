@@ -30,7 +30,10 @@ class Slots:
         self._in_hand: dict[str, asyncio.Task[None]] = {}
 
     async def take(self, entry: Entry) -> None:
-        """Take an entry in hand; returns once work on it has begun, so that no more are read."""
+        """Take an entry in hand; returns once there is a slot for another one.
+
+        So none is read that would wait here, while another worker has a slot for it.
+        """
         if entry.id in self._in_hand:  # claimed from ourselves, after a pause of the whole process
             return
         begun = asyncio.Event()
@@ -38,6 +41,8 @@ class Slots:
         self._in_hand[entry.id] = task
         task.add_done_callback(lambda _: self._in_hand.pop(entry.id))
         await begun.wait()
+        async with self._free:
+            pass
 
     async def _work(self, entry: Entry, begun: asyncio.Event) -> None:
         try:

@@ -19,7 +19,6 @@ class Pod:
         is_ready: it works.
         is_ending: it takes nothing more.
         in_hand: entries or requests it has.
-        read: what it begins once a slot is free.
         known: servers that it sends to, as it saw them at `looked_s`.
         turn: how often it has sent.
         server: where its own work is done, if it does any itself.
@@ -28,7 +27,6 @@ class Pod:
     is_ready: bool = False
     is_ending: bool = False
     in_hand: int = 0
-    read: list[Callable[[], None]] = field(default_factory=list)
     known: Sequence["Pod"] = ()
     looked_s: float = float("-inf")
     turn: "itertools.count[int]" = field(default_factory=itertools.count)

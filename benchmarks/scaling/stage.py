@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from benchmarks.scaling.deployment import Deployment, Pod
 from benchmarks.scaling.keda import Count
@@ -20,10 +19,7 @@ class Item:
 
 
 class Stage:
-    """Entries are taken by who has fewest in hand, oldest first.
-
-    A worker with all slots full has read one entry more, which waits in its hand (shared/slots.py)
-    and is pending like the others.
+    """Entries are taken by who has fewest in hand, oldest first; by nobody whose slots are full.
 
     Args:
         timeline: its time.
@@ -65,7 +61,6 @@ class Stage:
                 del self._in_hand[item.number]
                 self._left.append(item)
         pod.in_hand = 0
-        pod.read.clear()
         self._take()
 
     def _take(self) -> None:
@@ -74,17 +69,11 @@ class Stage:
 
     def _free(self) -> Pod | None:
         pod = min(self.deployment.serving, key=lambda one: one.in_hand, default=None)
-        return pod if pod and pod.in_hand <= self._slots else None
+        return pod if pod and pod.in_hand < self._slots else None
 
     def _begin(self, pod: Pod, item: Item) -> None:
         pod.in_hand += 1
         self._in_hand[item.number] = (pod, item)
-        if pod.in_hand <= self._slots:
-            self._work(pod, item)
-        else:
-            pod.read.append(partial(self._work, pod, item))
-
-    def _work(self, pod: Pod, item: Item) -> None:
         self._submit(pod, item.work, lambda: self._end(pod, item))
 
     def _end(self, pod: Pod, item: Item) -> None:
@@ -93,8 +82,6 @@ class Stage:
             return
         del self._in_hand[item.number]
         pod.in_hand -= 1
-        if pod.read:
-            pod.read.pop()()
         self.deployment.release(pod)
         self._on_done(item.number)
         self._take()

@@ -268,7 +268,7 @@ async def test_a_busy_worker_keeps_its_claim_and_steals_none(redis: Any, names: 
     await put(redis, names)
     entry = await take(redis, names)
     slots = Slots(worker(redis, names), make_stage(names, wait))
-    await slots.take(entry)
+    taking = asyncio.create_task(slots.take(entry))
     idle = [await _idle_ms(redis, names, entry) for _ in range(20)]
     assert max(idle) < 300  # three beats in a visibility time-out of 300 ms
     await redis.xclaim(names.key("in"), GROUP, "b", 0, [entry.id])
@@ -277,6 +277,7 @@ async def test_a_busy_worker_keeps_its_claim_and_steals_none(redis: Any, names: 
     [row] = await redis.xpending_range(names.key("in"), GROUP, "-", "+", 1)
     assert row["consumer"] == b"b"
     slow.set()
+    await taking
     await slots.drain(5)
 
 
@@ -292,14 +293,37 @@ async def test_a_waiting_entry_keeps_its_claim_too(redis: Any, names: Namespace)
     await put(redis, names)
     first, second = await take(redis, names), await take(redis, names)
     slots = Slots(worker(redis, names), make_stage(names, wait))
-    await slots.take(first)
-    waiting = asyncio.create_task(slots.take(second))
+    taking = asyncio.gather(slots.take(first), slots.take(second))
     idle = [await _idle_ms(redis, names, second) for _ in range(20)]
     assert max(idle) < 300
     slow.set()
-    await waiting
+    await taking
     await slots.drain(5)
     assert await left(redis, names) == (0, 0)
+
+
+async def test_a_full_worker_takes_no_more(redis: Any, names: Namespace) -> None:
+    """What it read would wait behind its slots while another worker has one free."""
+    first, others = asyncio.Event(), asyncio.Event()
+
+    async def wait(_entry: Entry, message: Token) -> list[Effect]:
+        await (first if message.text == "first" else others).wait()
+        return [publish(names.key("out"), message, edge=True)]
+
+    slots = Slots(worker(redis, names), replace(make_stage(names, wait), concurrency=2))
+    entries = []
+    for text in ("first", "second"):
+        await put(redis, names, b'{"type":"token","text":"%s"}' % text.encode())
+        entries.append(await take(redis, names))
+    await slots.take(entries[0])
+    taking = asyncio.create_task(slots.take(entries[1]))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(taking), 0.3)
+    first.set()
+    await taking
+    assert await texts(redis, names.key("out")) == ["first"]
+    others.set()
+    await slots.drain(5)
 
 
 async def test_a_stopping_worker_finishes_or_hands_back(redis: Any, names: Namespace) -> None:
@@ -310,7 +334,7 @@ async def test_a_stopping_worker_finishes_or_hands_back(redis: Any, names: Names
         await (quick if message.text == "quick" else never).wait()
         return [publish(names.key("out"), message, edge=True)]
 
-    slots = Slots(worker(redis, names), replace(make_stage(names, wait), concurrency=2))
+    slots = Slots(worker(redis, names), replace(make_stage(names, wait), concurrency=3))
     for text in ("quick", "slow"):
         await put(redis, names, b'{"type":"token","text":"%s"}' % text.encode())
         await slots.take(await take(redis, names))
