@@ -32,7 +32,8 @@ class Slots:
     async def take(self, entry: Entry) -> None:
         """Take an entry in hand; returns once there is a slot for another one.
 
-        So none is read that would wait here, while another worker has a slot for it.
+        So what is read does not wait here while another worker has a slot for it, unless what a
+        dead worker held is claimed meanwhile. Who is cancelled here leaves the entry in hand.
         """
         if entry.id in self._in_hand:  # claimed from ourselves, after a pause of the whole process
             return

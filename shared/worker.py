@@ -39,6 +39,9 @@ _LOGGER = logging.getLogger("ragstream.faststream")
 # A read that finds nothing waits so long in Redis: an entry ends it at once, and each new start of
 # it costs a worker that has nothing to do a millisecond of processor time.
 _READ_MS = 5_000
+# What was read is in hand after a round trip to Redis at most; FastStream need not wait for more
+# before it stops to read, since all in hand is drained afterwards.
+_HANDOVER_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,7 +250,7 @@ def _broker(own: Worker) -> RedisBroker:
         apply_types=False,
         logger=_LOGGER,
         log_level=logging.DEBUG,
-        graceful_timeout=own.settings.grace_period_s,
+        graceful_timeout=_HANDOVER_S,
     )
 
 

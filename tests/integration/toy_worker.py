@@ -14,8 +14,13 @@ from shared.worker import serve, workers
 GROUP = "toy"
 
 
+STUCK = b"stuck"
+
+
 async def copy(_entry: Entry, data: bytes, *, out: str) -> list[Effect]:
-    """Hand an entry's bytes on."""
+    """Hand an entry's bytes on; on one of them the work never ends."""
+    if data == STUCK:
+        await asyncio.Event().wait()
     return [Effect("XADD", out, ("*", DATA, data))]
 
 

@@ -104,8 +104,7 @@ def test_nobody_is_killed_before_it_has_ended(deployed: str) -> None:
     """Work in hand would be done again by another, after its time-out."""
     for worker in WORKERS:
         common = load(CommonSettings, variables(deployed, worker))
-        # FastStream waits for what is being read, then the slots for what is in hand
-        assert grace_s(deployed, worker) >= 2 * common.grace_period_s + _SPARE_S
+        assert grace_s(deployed, worker) >= common.grace_period_s + _SPARE_S
     assert grace_s(deployed, "triton") >= triton.DRAIN_S + _SPARE_S
 
 
