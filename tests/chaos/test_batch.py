@@ -5,8 +5,7 @@ import csv
 import os
 import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from shared.streams import DATA
 from tests.chaos.crew import WORKER
 from tests.chaos.ledger import NAMES
 from tests.chaos.stack import PASSWORD, ChaosStack, chaos_stack
+from tests.polling import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 QUESTIONS = [f"What does part {number} of the paper say about tides?" for number in range(28)]
@@ -49,13 +49,13 @@ async def test_a_batch_killed_in_the_middle_asks_nothing_twice(
     """A crash on the second day would cost the first day's answers, or have them paid twice."""
     out = tmp_path / "answers.csv"
     async with batch(stack, tmp_path, out) as killed:
-        await until(lambda: journalled(out, 60))
+        await until(lambda: journalled(out, 60), WITHIN_S)
         killed.kill()
         assert await killed.wait() == -signal.SIGKILL
     before = len(load(out).answers)
     assert before < 280
     assert not out.exists()
-    await until(lambda: answered(stack, before + 40))  # some come while nobody is there
+    await until(lambda: answered(stack, before + 40), WITHIN_S)  # some come while nobody is there
     await complete(stack, tmp_path, out)
     assert (await stack.direct.xinfo_stream(ASKED))["entries-added"] == 280
     rows: Any = await stack.direct.xrange(NAMES.answers)
@@ -128,11 +128,3 @@ async def journalled(out: Path, count: int) -> bool:
 async def answered(stack: ChaosStack, count: int) -> bool:
     """Whether so many answers came."""
     return int(await stack.direct.xlen(NAMES.answers)) >= count
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Poll: other processes send no event for this."""
-    deadline = time.monotonic() + WITHIN_S
-    while not await holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(0.02)

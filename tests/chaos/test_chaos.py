@@ -1,8 +1,6 @@
 """The short form of the chaos suite, against real servers and real workers that really die."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from tests.chaos.ledger import NAMES, Ledger
 from tests.chaos.outage import endure
 from tests.chaos.publishing import Publication, insist, slow_question
 from tests.chaos.stack import VISIBILITY_S, ChaosStack, chaos_stack
+from tests.polling import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 COUNTS = {"embedder": 2, "retriever": 2, "generator": 2}
@@ -68,14 +67,14 @@ async def wake_a_zombie(stack: ChaosStack) -> Account:
     ledger = await ask(stack, [slow_question(f"zombie-{number}") for number in range(4)])
     zombie = await holding(stack)
     zombie.freeze()
-    await until(lambda: answered(stack, ledger))
+    await until(lambda: answered(stack, ledger), WITHIN_S)
     # Alone, it is the zombie that answers one more: after that, it has done all that it would.
     others = [post for post in stack.crew.of("generator") if post is not zombie]
     for post in others:
         post.freeze()
     zombie.thaw()
     ledger.asked |= (await ask(stack, [slow_question("zombie-last")])).asked
-    await until(lambda: answered(stack, ledger))
+    await until(lambda: answered(stack, ledger), WITHIN_S)
     for post in others:
         post.thaw()
     ledger.accepted |= ledger.asked
@@ -100,18 +99,10 @@ async def holding(stack: ChaosStack) -> Post:
         found.extend(post for post in stack.crew.of("generator") if post.consumer in busy)
         return bool(found)
 
-    await until(look)
+    await until(look, WITHIN_S)
     return found[0]
 
 
 async def answered(stack: ChaosStack, ledger: Ledger) -> bool:
     """Whether each question that was asked has an answer."""
     return ledger.asked <= {answer.query_id for answer in (await find(stack)).answers}
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Poll: other processes send no event for this."""
-    deadline = time.monotonic() + WITHIN_S
-    while not await holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(0.05)

@@ -1,7 +1,7 @@
 """The one commit path, against a real Redis: exactly once, whatever happens around it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from shared.messages import Token, decode_dead_letter, decode_token_event
 from shared.redis import ensure_groups
 from shared.slots import Slots
 from shared.streams import DATA, Effect, Entry, Namespace, decoded, publish
+from tests.polling import until
 
 GROUP = "stage"
 Handle = Callable[[Entry, Token], Awaitable[Sequence[Effect]]]
@@ -44,6 +45,18 @@ def make_stage(names: Namespace, handle: Handle) -> Stage[Token]:
     return Stage(names.key("in"), GROUP, decoded(_decode), handle, fail)
 
 
+def gated_stage(
+    names: Namespace, ends: Mapping[str, asyncio.Event], *, concurrency: int
+) -> Stage[Token]:
+    """A stage whose work on an entry goes on until the event of the entry's text."""
+
+    async def wait(_entry: Entry, message: Token) -> list[Effect]:
+        await ends[message.text].wait()
+        return [publish(names.key("out"), message, edge=True)]
+
+    return replace(make_stage(names, wait), concurrency=concurrency)
+
+
 def _decode(data: bytes) -> Token:
     event = decode_token_event(data)
     assert isinstance(event, Token)
@@ -64,6 +77,11 @@ async def take(redis: Any, names: Namespace, consumer: str = "a") -> Entry:
     reply = await redis.xreadgroup(GROUP, consumer, {names.key("in"): ">"}, count=1)
     entry_id, fields = reply[0][1][0]
     return Entry(names.key("in"), entry_id.decode(), fields)
+
+
+async def put_and_take(redis: Any, names: Namespace, text: str) -> Entry:
+    await put(redis, names, b'{"type":"token","text":"%s"}' % text.encode())
+    return await take(redis, names)
 
 
 async def texts(redis: Any, key: str) -> list[str]:
@@ -260,14 +278,8 @@ async def test_an_entry_that_kills_its_workers_is_given_up(
 async def test_a_busy_worker_keeps_its_claim_and_steals_none(redis: Any, names: Namespace) -> None:
     """A long generation would be started again by another worker every few seconds."""
     slow = asyncio.Event()
-
-    async def wait(_entry: Entry, message: Token) -> list[Effect]:
-        await slow.wait()
-        return [publish(names.key("out"), message, edge=True)]
-
-    await put(redis, names)
-    entry = await take(redis, names)
-    slots = Slots(worker(redis, names), make_stage(names, wait))
+    entry = await put_and_take(redis, names, "slow")
+    slots = Slots(worker(redis, names), gated_stage(names, {"slow": slow}, concurrency=1))
     taking = asyncio.create_task(slots.take(entry))
     idle = [await _idle_ms(redis, names, entry) for _ in range(20)]
     assert max(idle) < 300  # three beats in a visibility time-out of 300 ms
@@ -284,15 +296,8 @@ async def test_a_busy_worker_keeps_its_claim_and_steals_none(redis: Any, names: 
 async def test_a_waiting_entry_keeps_its_claim_too(redis: Any, names: Namespace) -> None:
     """Entries read ahead would be claimed again and again, and given up though nobody failed."""
     slow = asyncio.Event()
-
-    async def wait(_entry: Entry, _message: Token) -> list[Effect]:
-        await slow.wait()
-        return []
-
-    await put(redis, names)
-    await put(redis, names)
-    first, second = await take(redis, names), await take(redis, names)
-    slots = Slots(worker(redis, names), make_stage(names, wait))
+    first, second = [await put_and_take(redis, names, "slow") for _ in range(2)]
+    slots = Slots(worker(redis, names), gated_stage(names, {"slow": slow}, concurrency=1))
     taking = asyncio.gather(slots.take(first), slots.take(second))
     idle = [await _idle_ms(redis, names, second) for _ in range(20)]
     assert max(idle) < 300
@@ -304,41 +309,27 @@ async def test_a_waiting_entry_keeps_its_claim_too(redis: Any, names: Namespace)
 
 async def test_a_full_worker_takes_no_more(redis: Any, names: Namespace) -> None:
     """What it read would wait behind its slots while another worker has one free."""
-    first, others = asyncio.Event(), asyncio.Event()
-
-    async def wait(_entry: Entry, message: Token) -> list[Effect]:
-        await (first if message.text == "first" else others).wait()
-        return [publish(names.key("out"), message, edge=True)]
-
-    slots = Slots(worker(redis, names), replace(make_stage(names, wait), concurrency=2))
-    entries = []
-    for text in ("first", "second"):
-        await put(redis, names, b'{"type":"token","text":"%s"}' % text.encode())
-        entries.append(await take(redis, names))
-    await slots.take(entries[0])
-    taking = asyncio.create_task(slots.take(entries[1]))
+    ends = {"first": asyncio.Event(), "second": asyncio.Event()}
+    slots = Slots(worker(redis, names), gated_stage(names, ends, concurrency=2))
+    first, second = [await put_and_take(redis, names, text) for text in ends]
+    await slots.take(first)
+    taking = asyncio.create_task(slots.take(second))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(taking), 0.3)
-    first.set()
+    ends["first"].set()
     await taking
     assert await texts(redis, names.key("out")) == ["first"]
-    others.set()
+    ends["second"].set()
     await slots.drain(5)
 
 
 async def test_a_stopping_worker_finishes_or_hands_back(redis: Any, names: Namespace) -> None:
     """A roll-out would lose what was in hand, or hold it up until its time-out."""
-    quick, never = asyncio.Event(), asyncio.Event()
-
-    async def wait(_entry: Entry, message: Token) -> list[Effect]:
-        await (quick if message.text == "quick" else never).wait()
-        return [publish(names.key("out"), message, edge=True)]
-
-    slots = Slots(worker(redis, names), replace(make_stage(names, wait), concurrency=3))
-    for text in ("quick", "slow"):
-        await put(redis, names, b'{"type":"token","text":"%s"}' % text.encode())
-        await slots.take(await take(redis, names))
-    quick.set()
+    ends = {"quick": asyncio.Event(), "slow": asyncio.Event()}
+    slots = Slots(worker(redis, names), gated_stage(names, ends, concurrency=3))
+    for text in ends:
+        await slots.take(await put_and_take(redis, names, text))
+    ends["quick"].set()
     await slots.drain(0.2)
     assert await texts(redis, names.key("out")) == ["quick"]
     claimed = await redis.xautoclaim(names.key("in"), GROUP, "b", min_idle_time=300)
@@ -406,10 +397,3 @@ async def nobody(redis: Any, names: Namespace) -> bool:
 async def all_idle(redis: Any, names: Namespace, idle_ms: int) -> bool:
     rows = await redis.xinfo_consumers(names.key("in"), GROUP)
     return all(row["idle"] >= idle_ms for row in rows)
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Poll: Redis's own clock sends no event."""
-    async with asyncio.timeout(10):
-        while not await holds():  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.01)

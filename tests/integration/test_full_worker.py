@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ from redis.asyncio import Redis
 from services.cli.parts import WORKER_EXTRA_S
 from shared.streams import DATA
 from tests.integration.toy_worker import GROUP, STUCK
+from tests.polling import until
 from tests.redis_server import RedisAddress
 from tests.worker_process import running_worker
 
 GRACE_S = 2
 VISIBLE_MS = 60_000  # nothing is claimed because of its time
-_POLL_S = 0.02
 
 
 async def in_hand(redis: Redis, name: str) -> list[Any]:
@@ -25,11 +26,8 @@ async def in_hand(redis: Redis, name: str) -> list[Any]:
     return list(await redis.xpending_range(f"{name}:in", GROUP, "-", "+", 10))
 
 
-async def until_taken(redis: Redis, name: str) -> None:
-    """Poll: Redis sends no event for it."""
-    async with asyncio.timeout(20):
-        while not await in_hand(redis, name):  # noqa: ASYNC110 - as above
-            await asyncio.sleep(_POLL_S)
+async def is_taken(redis: Redis, name: str) -> bool:
+    return bool(await in_hand(redis, name))
 
 
 async def test_a_full_worker_leaves_the_rest_to_others_and_stops_in_time(
@@ -48,7 +46,7 @@ async def test_a_full_worker_leaves_the_rest_to_others_and_stops_in_time(
     with running_worker(toy, variables=variables, log=log) as process:
         for name in names:
             await redis.xadd(f"{name}:in", {DATA: STUCK})
-            await until_taken(redis, name)
+            await until(partial(is_taken, redis, name), 20)  # it starts
             await redis.xadd(f"{name}:in", {DATA: b"next"})
         process.terminate()
         # as long as `ragstream up` waits for a worker before it kills it
